@@ -1,0 +1,137 @@
+"""Run the steps of a command: output kept in a log, shown as it comes or when it matters, every child ended with us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+from environment import ROOT
+
+LINES_OF_A_FAILURE = 80
+GLANCE_SECONDS = 0.1  # how often a log is looked at for new lines
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command line. `env` is added to the run's own environment."""
+
+    title: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = ROOT
+
+
+def interrupt_on_signals() -> None:
+    """Let a polite kill and a closed terminal end us as Ctrl-C does, with everything cleaned up."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+
+
+class Runner:
+    """Runs steps in one environment and keeps their output as `<logs>/<title>.log`."""
+
+    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
+        self.logs = logs
+        self.env = dict(env)
+        self._children: list[subprocess.Popen[bytes]] = []
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def log(self, title: str) -> Path:
+        """Where the output of the step of this title is kept."""
+        return self.logs / (title.replace(" ", "-").replace("/", "-") + ".log")
+
+    def show(self, step: Step) -> bool:
+        """Run one step with its output on the terminal as well; true when it succeeds."""
+        print(f"--- {step.title}", flush=True)
+        log = self.log(step.title)
+        with log.open("wb") as output, log.open("rb") as tail:
+            child = self._start(step, output)
+            try:
+                while True:
+                    ended = _ended_within(child, GLANCE_SECONDS)
+                    sys.stdout.write(tail.read().decode(errors="replace"))
+                    sys.stdout.flush()
+                    if ended:
+                        return child.returncode == 0
+            finally:
+                self.stop()
+
+    def together(self, steps: Sequence[Step]) -> bool:
+        """Run steps side by side, one line each; the output of those that fail follows their line."""
+        succeeded = True
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            waiting = {pool.submit(self._quietly, step): step for step in steps}
+            try:
+                for done in as_completed(waiting):
+                    code, seconds = done.result()
+                    title = waiting[done].title
+                    print(f"  {title:<28} {'ok' if code == 0 else 'FAILED':<6} {seconds:6.1f} s", flush=True)
+                    if code:
+                        succeeded = False
+                        print(_last_lines(self.log(title)), flush=True)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.stop()
+                raise
+        return succeeded
+
+    def stop(self) -> None:
+        """End what still runs, with all that it started: ask first, then insist."""
+        for number, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+            running = [child for child in self._children if child.poll() is None]
+            for child in running:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, number)
+            for child in running:
+                _ended_within(child, patience)
+        self._children.clear()
+
+    def _quietly(self, step: Step) -> tuple[int, float]:
+        began = time.monotonic()
+        with self.log(step.title).open("wb") as output:
+            code = self._start(step, output).wait()
+        return code, time.monotonic() - began
+
+    def _start(self, step: Step, output: BinaryIO) -> subprocess.Popen[bytes]:
+        # Output goes to a file, not a pipe: a daemon that a step leaves behind cannot hold us up.
+        # A session of its own lets us end the step with all its children, and keeps the terminal's Ctrl-C from it.
+        child = subprocess.Popen(
+            list(step.argv),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**self.env, **step.env},
+            cwd=step.cwd,
+            start_new_session=True,
+        )
+        self._children.append(child)
+        return child
+
+
+def _ended_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    left_out = len(lines) - LINES_OF_A_FAILURE
+    head = [f"... {left_out} lines before these are in {log}"] if left_out > 0 else []
+    return "\n".join(head + lines[-LINES_OF_A_FAILURE:])

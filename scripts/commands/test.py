@@ -1,0 +1,213 @@
+"""scripts/test: every part of the tests, one after the other, with one summary at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import artefact
+from cluster import Cluster
+from environment import ROOT, EnvironmentFailed, environment, locked, other_pythons
+from sanity import sanity
+from steps import Runner, Step, interrupt_on_signals
+
+LOGS = ROOT / "build" / "test"
+CLOSING_LINE = re.compile(r"^=+ (.+) in [0-9.]+s.* =+$", re.MULTILINE)  # pytest's
+
+EPILOG = """\
+Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
+
+environment variables:
+  KEEP=1                  leave the cluster up for the next run
+  PODPATTERNS_CLUSTER     name of the cluster (podpatterns-test)
+  PODPATTERNS_CACHE       what outlasts a checkout (~/.cache/podpatterns)
+  PYTHON                  the interpreter to use (python3)
+"""
+
+
+@dataclass
+class Outcome:
+    """How one part ended."""
+
+    part: str
+    succeeded: bool
+    seconds: float
+    note: str = ""
+
+
+class Parts:
+    """The parts by their names on the command line; each says whether it succeeded, and may leave a note."""
+
+    def __init__(self, run: Runner, tree: Path, cluster: Cluster, venv: Path) -> None:
+        self.run = run
+        self.tree = tree
+        self.cluster = cluster
+        self.venv = venv
+        self.note = ""
+
+    def lint(self) -> bool:
+        """ruff, mypy --strict, ansible-lint (production), yamllint, changelog"""
+        return self.run.together(
+            [
+                Step("ansible-lint", ["ansible-lint", "--offline", "--nocolor", "-q"]),
+                Step("mypy", ["mypy"]),
+                Step("ruff check", ["ruff", "check", "--quiet", "--output-format", "concise"]),
+                Step("ruff format", ["ruff", "format", "--check", "--output-format", "concise"]),
+                Step("yamllint", ["yamllint", "--strict", "."]),
+                Step("antsibull-changelog", ["antsibull-changelog", "lint"]),
+            ]
+        )
+
+    def unit(self) -> bool:
+        """unit tests and the house rules: import direction, purity, packaging"""
+        return self._pytest("unit tests", ["tests/unit", "--numprocesses", "auto", "--quiet"])
+
+    def ends(self) -> bool:
+        """unit tests again at both ends of the supported versions, on every Python that is here"""
+        steps = [_units("oldest", sys.executable)]
+        pythons = other_pythons()
+        steps += [_units("newest", python) for python in pythons.values()]
+        self.note = (
+            f"Python {', '.join(pythons)}" if pythons else "no newer Python here: newest is what unit ran on"
+        )
+        return self.run.together(steps)
+
+    def sanity(self) -> bool:
+        """the built artefact: its content, documentation, playbooks and ansible-test sanity"""
+        if not artefact.install(self.run, self.tree):
+            return False
+        fit = artefact.check_content(self.tree) & artefact.check_use(self.run, self.tree)
+        sane, count = sanity(self.run, self.tree, self.venv)
+        self.note = f"{count} sanity tests"
+        return fit and sane
+
+    def molecule(self) -> bool:
+        """Molecule's scenarios on a kind cluster, run from the installed artefact"""
+        return self.cluster.up() and self.cluster.scenarios()
+
+    def conformance(self) -> bool:
+        """what Kubernetes promises on init containers and sidecars, on the same cluster"""
+        if not self.cluster.up():
+            return False
+        report = f"--junitxml={LOGS / 'conformance.xml'}"
+        return self._pytest("conformance tests", ["conformance", report, "--quiet"], self.cluster.env())
+
+    def _pytest(self, title: str, arguments: list[str], env: dict[str, str] | None = None) -> bool:
+        succeeded = self.run.show(Step(title, ["pytest", *arguments], env or {}))
+        closing = CLOSING_LINE.findall(self.run.log(title).read_text(errors="replace"))
+        self.note = closing[-1] if closing else "no test ran"
+        return succeeded
+
+
+NAMES = ["lint", "unit", "ends", "sanity", "molecule", "conformance"]
+
+
+def _units(pins: str, python: str) -> Step:
+    venv = environment(pins, python)
+    title = f"unit tests, {pins}, {venv.name.split('-')[1]}"
+    return Step(title, [str(venv / "bin" / "pytest"), "tests/unit", "--numprocesses", "2", "--quiet"])
+
+
+def main() -> int:
+    """Run the parts that are asked for; the exit code is 0 only when all of them succeeded."""
+    wanted = _arguments()
+    interrupt_on_signals()
+    with locked(LOGS / "lock"):
+        return _run(wanted)
+
+
+def _arguments() -> list[str]:
+    described = "\n".join(f"  {name:<12} {getattr(Parts, name).__doc__}" for name in NAMES)
+    parser = argparse.ArgumentParser(
+        prog="scripts/test",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"Run the tests.\n\nparts:\n{described}",
+        epilog=EPILOG,
+    )
+    parser.add_argument("parts", nargs="*", metavar="part", help="the parts to run")
+    given: list[str] = parser.parse_args().parts
+    unknown = [name for name in given if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown part {unknown[0]!r}; choose from {', '.join(NAMES)}")
+    return [name for name in NAMES if name in given] or NAMES
+
+
+def _run(wanted: list[str]) -> int:
+    venv = environment("test")
+    run = Runner(LOGS, _run_environment(venv))
+    # Outside the checkout: ansible-test would ask git, and git ignores everything below build/.
+    with tempfile.TemporaryDirectory(prefix="podpatterns-") as folder:
+        tree = Path(folder)
+        cluster = Cluster(
+            run, LOGS / "molecule", tree, os.environ.get("PODPATTERNS_CLUSTER", "podpatterns-test")
+        )
+        parts = Parts(run, tree, cluster, venv)
+        outcomes: list[Outcome] = []
+        interrupted = False
+        try:
+            for name in wanted:
+                outcome = _one(parts, name)
+                outcomes.append(outcome)
+        except KeyboardInterrupt:
+            interrupted = True
+            print("\nInterrupted", flush=True)
+        finally:
+            down = cluster.down(keep=os.environ.get("KEEP") == "1")
+    return _summary(wanted, outcomes, down, interrupted)
+
+
+def _run_environment(venv: Path) -> dict[str, str]:
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))
+    }
+    env.pop("PYTHONPATH", None)
+    return {
+        **env,
+        "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(venv),
+        "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_HOME": str(LOGS / "ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+
+
+def _one(parts: Parts, name: str) -> Outcome:
+    print(f"\n=== {name}: {getattr(parts, name).__doc__}", flush=True)
+    began = time.monotonic()
+    parts.note = ""
+    work: Callable[[], bool] = getattr(parts, name)
+    try:
+        succeeded = work()
+    except EnvironmentFailed as failure:
+        print(failure, flush=True)
+        succeeded, parts.note = False, "no environment"
+    return Outcome(name, succeeded, time.monotonic() - began, parts.note)
+
+
+def _summary(wanted: list[str], outcomes: list[Outcome], down: bool, interrupted: bool) -> int:
+    print(f"\n=== summary (logs: {LOGS})")
+    for outcome in outcomes:
+        word = "ok" if outcome.succeeded else "FAILED"
+        print(f"  {outcome.part:<12} {word:<7} {outcome.seconds:6.0f} s  {outcome.note}")
+    for name in wanted[len(outcomes) :]:
+        print(f"  {name:<12} not run")
+    if not down:
+        print("  The cluster could not be removed; see its log")
+    passed = sum(outcome.succeeded for outcome in outcomes)
+    print(f"parts: {passed} passed, {len(outcomes) - passed} failed, {len(wanted) - len(outcomes)} skipped")
+    if interrupted:
+        return 130
+    return 0 if passed == len(wanted) and down else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
