@@ -1,0 +1,448 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Server-side apply of a whole definition: everything is tried dry first, then everything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from .._pod.comparison import fixed_fields, normalised
+from .._pod.template import is_workload
+from .api import APPLY, Api
+from .errors import ClusterError, Failure, Refusal, explain, is_immutable
+from .resources import CRDS, NAMESPACES, SERVICE_ACCOUNTS, Resource, Resources, UnknownKind
+from .watch import wait_until
+
+FIELD_MANAGER = "podpatterns.core"
+# The namespace in which an object is tried whose own namespace is still to be made.
+STAND_IN_NAMESPACE = "default"
+THREADS = 8
+# Kinds with fields that only a new object can change.
+RECREATABLE = ("Pod", "Job", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+class Action(StrEnum):
+    """What a run does, or in check mode would do, to an object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    RECREATED = "recreated"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One object of the definition and where it goes. namespace is empty for cluster-wide kinds."""
+
+    manifest: Mapping[str, Any]
+    namespace: str
+
+    @property
+    def kind(self) -> str:
+        """The manifest's kind."""
+        return str(self.manifest["kind"])
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one object.
+
+    before is its state in the cluster (None where it is not there), after the state that the server says it
+    will have. untried: the server cannot judge it before other objects of the definition exist.
+    """
+
+    target: Target
+    resource: Resource | None
+    action: Action
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    untried: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is written."""
+        return self.action not in (Action.UNCHANGED, Action.ABSENT)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to apply. deadline is in monotonic seconds."""
+
+    deadline: float
+    recreate: bool = False
+    force_conflicts: bool = False
+
+
+@dataclass
+class Applier:
+    """Plans and writes the objects of one definition."""
+
+    api: Api
+    options: Options
+    resources: Resources = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.resources = Resources(self.api)
+
+    def place(self, manifests: Iterable[Mapping[str, Any]], namespace: str | None) -> list[Target]:
+        """Each manifest with the namespace it goes to: its own, else the given one, else `default`."""
+        targets = []
+        for manifest in manifests:
+            try:
+                namespaced = self.resources.of(manifest).namespaced
+            except UnknownKind:
+                namespaced = bool(manifest["metadata"].get("namespace") or namespace)
+            own = manifest["metadata"].get("namespace")
+            targets.append(Target(manifest, str(own or namespace or "default") if namespaced else ""))
+        return targets
+
+    def plan(self, targets: Sequence[Target], new_namespaces: set[str]) -> list[Change]:
+        """What applying would do to each object, as the server's dry run tells. Raises Failure on the first refusal.
+
+        new_namespaces are those that do not exist yet and will be made before anything else.
+        """
+        made_here = {(target.kind, target.name) for target in targets}
+        return self._each(lambda target: self._plan_one(target, new_namespaces, made_here), targets)
+
+    def apply(self, changes: Sequence[Change]) -> list[Change]:
+        """Write what was planned, what others lean on first. On a failure, what this run created is removed again."""
+        written: dict[int, Change] = {}
+        try:
+            for tier in range(_TIERS):
+                mine = [
+                    (index, change) for index, change in enumerate(changes) if _tier(change.target) == tier
+                ]
+                self._write_tier(mine, written)
+        except ClusterError:
+            self._undo(list(written.values()))
+            raise
+        return [written[index] for index in range(len(changes))]
+
+    def remove(self, targets: Sequence[Target], dry: bool) -> list[Change]:
+        """Delete each object that exists, those who lean on others first, and wait until it is gone."""
+        changes: list[Change] = []
+        for tier in reversed(range(_TIERS)):
+            mine = [target for target in targets if _tier(target) == tier]
+            changes += self._each(lambda target: self._remove_one(target, dry), mine)
+        return changes
+
+    def existing(self, target: Target) -> Mapping[str, Any] | None:
+        """The object as it is in the cluster, None where it is not there."""
+        resource = self.resources.of(target.manifest)
+        try:
+            return self.api.request("get", resource.path(target.namespace, target.name))
+        except Refusal as error:
+            if error.status == 404:
+                return None
+            raise self._failure("read", target, error) from error
+        except ClusterError as error:
+            raise self._failure("read", target, error) from error
+
+    @staticmethod
+    def planned_namespace(name: str) -> Change:
+        """The change that makes a namespace which no object of the definition makes."""
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        return Change(Target(manifest, ""), NAMESPACES, Action.CREATED, after=manifest)
+
+    def missing_namespaces(self, targets: Sequence[Target]) -> set[str]:
+        """Namespaces that objects go to and that do not exist."""
+        names = sorted({target.namespace for target in targets if target.namespace})
+        found = self._each(self._namespace_exists, names)
+        return {name for name, exists in zip(names, found, strict=True) if not exists}
+
+    def _namespace_exists(self, name: str) -> bool:
+        try:
+            self.api.request("get", NAMESPACES.path(name=name))
+        except Refusal as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    # --- planning -------------------------------------------------------------------------------
+
+    def _plan_one(self, target: Target, new_namespaces: set[str], made_here: set[tuple[str, str]]) -> Change:
+        try:
+            resource = self.resources.of(target.manifest)
+        except UnknownKind as error:
+            if any(kind == "CustomResourceDefinition" for kind, _name in made_here):
+                return Change(target, None, Action.CREATED, after=target.manifest, untried=True)
+            raise self._failure("apply", target, error) from error
+        stand_in = target.namespace in new_namespaces
+        before = None if stand_in else self.existing(target)
+        going = before is not None and before["metadata"].get("deletionTimestamp") is not None
+        try:
+            after = self._try(resource, target, stand_in)
+        except Refusal as error:
+            if before is not None and is_immutable(error):
+                return self._plan_again(resource, target, before, error)
+            if before is None and _leans_on(error, made_here):
+                return Change(target, resource, Action.CREATED, after=self._located(target), untried=True)
+            raise self._failure("apply" if before is None else "update", target, error, before) from error
+        except ClusterError as error:
+            raise self._failure("apply", target, error) from error
+        if before is None:
+            return Change(target, resource, Action.CREATED, after=after)
+        if going or (self.options.recreate and _has_failed(before)):
+            return Change(target, resource, Action.RECREATED, before, after)
+        return Change(
+            target, resource, Action.UNCHANGED if _same(before, after) else Action.UPDATED, before, after
+        )
+
+    def _plan_again(
+        self, resource: Resource, target: Target, before: Mapping[str, Any], error: Refusal
+    ) -> Change:
+        if not self.options.recreate:
+            raise self._failure("update", target, error, before) from error
+        # The object in the way hides what the new one will be: try it under a name that is free.
+        spare = _with_metadata(target.manifest, name=f"{target.name[:40].rstrip('-.')}-again")
+        try:
+            tried = self._try(resource, replace(target, manifest=spare), False)
+        except ClusterError as refused:
+            raise self._failure("recreate", target, refused) from refused
+        return Change(target, resource, Action.RECREATED, before, _with_metadata(tried, name=target.name))
+
+    def _try(self, resource: Resource, target: Target, stand_in: bool) -> dict[str, Any]:
+        if not stand_in:
+            return self._patch(resource, target, dry=True)
+        moved = replace(target, namespace=STAND_IN_NAMESPACE)
+        return _with_metadata(self._patch(resource, moved, dry=True), namespace=target.namespace)
+
+    def _patch(self, resource: Resource, target: Target, dry: bool) -> dict[str, Any]:
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        if dry:
+            query["dryRun"] = "All"
+        if self.options.force_conflicts:
+            query["force"] = "true"
+        return self.api.request(
+            "patch",
+            resource.path(target.namespace, target.name),
+            query=query,
+            body=self._located(target),
+            content_type=APPLY,
+        )
+
+    @staticmethod
+    def _located(target: Target) -> dict[str, Any]:
+        return (
+            _with_metadata(target.manifest, namespace=target.namespace)
+            if target.namespace
+            else dict(target.manifest)
+        )
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def _write_tier(self, planned: Sequence[tuple[int, Change]], written: dict[int, Change]) -> None:
+        if not planned:
+            return
+        failures: list[ClusterError] = []
+
+        def write(item: tuple[int, Change]) -> None:
+            index, change = item
+            try:
+                written[index] = self._write(change)
+            except ClusterError as error:
+                failures.append(error)
+
+        self._each(write, planned)
+        if failures:
+            raise failures[0]
+        made = [change.target for _index, change in planned if change.action is Action.CREATED]
+        for target in made:
+            if target.kind == "Namespace":
+                self._await_account(target.name)
+            elif target.kind == "CustomResourceDefinition":
+                self._await_established(target)
+
+    def _write(self, change: Change) -> Change:
+        if not change.changed:
+            return change
+        target = change.target
+        try:
+            resource = change.resource or self.resources.of(target.manifest)
+            if change.action is Action.RECREATED and change.before is not None:
+                self._delete(resource, target, change.before)
+            after = self._patch(resource, target, dry=False)
+        except ClusterError as error:
+            raise self._failure("create" if change.before is None else "update", target, error) from error
+        return replace(change, resource=resource, after=after)
+
+    def _remove_one(self, target: Target, dry: bool) -> Change:
+        try:
+            resource = self.resources.of(target.manifest)
+        except UnknownKind:
+            # A kind that the server does not know has no objects to remove.
+            return Change(target, None, Action.ABSENT)
+        before = self.existing(target)
+        if before is None:
+            return Change(target, resource, Action.ABSENT)
+        if not dry:
+            self._delete(resource, target, before)
+        return Change(target, resource, Action.DELETED, before)
+
+    def _delete(self, resource: Resource, target: Target, before: Mapping[str, Any]) -> None:
+        """Delete this very object and wait until it and what it owns are gone. Raises Failure."""
+        uid = before["metadata"]["uid"]
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground"}
+        try:
+            self.api.request("delete", resource.path(target.namespace, target.name), body=body)
+            gone = wait_until(
+                self.api,
+                resource,
+                target.namespace,
+                target.name,
+                lambda item: item is None or item["metadata"]["uid"] != uid,
+                self.options.deadline,
+            )
+        except Refusal as error:
+            if error.status in (
+                404,
+                409,
+            ):  # gone, or a namesake of another uid is there: either way not ours any more
+                return
+            raise self._failure("delete", target, error) from error
+        except ClusterError as error:
+            raise self._failure("delete", target, error) from error
+        if not gone:
+            finalizers = ", ".join(before["metadata"].get("finalizers") or ()) or "none of its own"
+            raise self._failure(
+                "delete",
+                target,
+                ClusterError(f"it is still there at the end of the timeout (finalizers: {finalizers})"),
+            )
+
+    def _undo(self, written: Sequence[Change]) -> None:
+        for change in reversed(written):
+            if change.action is Action.CREATED and change.resource is not None:
+                try:
+                    self.api.request(
+                        "delete", change.resource.path(change.target.namespace, change.target.name)
+                    )
+                except ClusterError:
+                    continue  # the failure that led here is the one to tell
+
+    def _await_account(self, namespace: str) -> None:
+        """Pods are refused in a new namespace until its default service account is there."""
+        self._await(SERVICE_ACCOUNTS, namespace, "default", lambda account: account is not None)
+
+    def _await_established(self, target: Target) -> None:
+        """Objects of a new kind are refused until the server has established it."""
+        self._await(CRDS, "", target.name, _is_established)
+        self.resources.learn(target.manifest)
+
+    def _await(
+        self, resource: Resource, namespace: str, name: str, holds: Callable[[Mapping[str, Any] | None], bool]
+    ) -> None:
+        if not wait_until(self.api, resource, namespace, name, holds, self.options.deadline):
+            raise Failure(
+                "await", resource.kind, namespace, name, "it is not there at the end of the timeout"
+            )
+
+    # --- sentences ------------------------------------------------------------------------------
+
+    def _failure(
+        self, verb: str, target: Target, error: ClusterError, before: Mapping[str, Any] | None = None
+    ) -> ClusterError:
+        if isinstance(error, Failure):
+            return error
+        return Failure(verb, target.kind, target.namespace, target.name, self._reason(target, error, before))
+
+    def _reason(self, target: Target, error: ClusterError, before: Mapping[str, Any] | None) -> str:
+        if not isinstance(error, Refusal):
+            return str(error)
+        if error.status == 404 and f'namespaces "{target.namespace}" not found' in error.message:
+            return (
+                f"namespace is {target.namespace!r}, which does not exist; set create_namespace: true,"
+                " put the Namespace into the definition, or correct the name"
+            )
+        if before is not None and is_immutable(error):
+            return _immutable_reason(target, error, before)
+        return explain(error)
+
+    @staticmethod
+    def _each(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            return list(pool.map(function, items))
+
+
+_TIERS = 4
+
+
+def _tier(target: Target) -> int:
+    """What comes first: namespaces, then CRDs, then what workloads refer to, then workloads."""
+    if target.kind == "Namespace":
+        return 0
+    if target.kind == "CustomResourceDefinition":
+        return 1
+    return 3 if is_workload(target.manifest) else 2
+
+
+def _leans_on(error: Refusal, made_here: set[tuple[str, str]]) -> bool:
+    """Whether the refusal is about another object of the same definition that is not there yet."""
+    said = error.message.lower()
+    return "not found" in said and any(
+        f'"{name.lower()}" not found' in said or f"{kind.lower()} with name {name.lower()}" in said
+        for kind, name in made_here
+    )
+
+
+def _is_established(crd: Mapping[str, Any] | None) -> bool:
+    conditions = ((crd or {}).get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+def _has_failed(item: Mapping[str, Any]) -> bool:
+    """A Pod or Job that has failed stays so for ever; only a new one can try again."""
+    status = item.get("status") or {}
+    if item["kind"] == "Pod":
+        return bool(status.get("phase") == "Failed")
+    return item["kind"] == "Job" and any(
+        condition["type"] == "Failed" and condition["status"] == "True"
+        for condition in status.get("conditions") or ()
+    )
+
+
+def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether applying would change nothing: neither the object nor which of its fields are ours."""
+    return normalised(before) == normalised(after) and _owned(before) == _owned(after)
+
+
+def _owned(item: Mapping[str, Any]) -> Any:
+    for entry in item["metadata"].get("managedFields") or ():
+        if (
+            entry.get("manager") == FIELD_MANAGER
+            and entry.get("operation") == "Apply"
+            and not entry.get("subresource")
+        ):
+            return entry.get("fieldsV1")
+    return None
+
+
+def _with_metadata(manifest: Mapping[str, Any], **values: str) -> dict[str, Any]:
+    return {**manifest, "metadata": {**manifest["metadata"], **values}}
+
+
+def _immutable_reason(target: Target, error: Refusal, before: Mapping[str, Any]) -> str:
+    fields = fixed_fields(target.manifest, before) if target.kind == "Pod" else []
+    fields = fields or sorted({str(cause.get("field")) for cause in error.causes})
+    what = ", ".join(fields) or "a field of the spec"
+    return (
+        f"{what} cannot be changed in place; set recreate: true to delete the {target.kind} and make it anew,"
+        " or give the new one another name"
+    )

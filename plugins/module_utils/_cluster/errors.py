@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What can go wrong between here and the API server, each as a type with one sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ClusterError(Exception):
+    """The cluster could not do what was asked; the text is one sentence for a person."""
+
+
+class NotConnected(ClusterError):
+    """There is no way to an API server: no configuration, a wrong one, or nobody answers."""
+
+
+class NotAllowed(ClusterError):
+    """The API server does not know the caller, or does not let them."""
+
+
+@dataclass
+class Refusal(ClusterError):
+    """An answer of the API server other than success.
+
+    status is the HTTP code, reason and message the server's own, causes its list of field problems.
+    """
+
+    status: int
+    reason: str
+    message: str
+    causes: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return plain(self.message) or f"HTTP {self.status} {self.reason}"
+
+
+class Failure(ClusterError):
+    """Something that was asked for one object failed: "Failed to <verb> <kind> <namespace>/<name>: <reason>"."""
+
+    def __init__(self, verb: str, kind: str, namespace: str, name: str, reason: str) -> None:
+        target = f"{namespace}/{name}" if namespace else name
+        super().__init__(f"Failed to {verb} {kind} {target}: {reason}")
+
+
+def refusal(status: int, body: Any, fallback: str) -> ClusterError:
+    """The typed error for an HTTP answer; body is what the server sent, a Status object if it kept its word."""
+    said = _status_object(body)
+    message = str(said.get("message") or fallback or "")
+    details = said.get("details") or {}
+    if status == 401:
+        return NotAllowed(
+            "the API server does not accept the credentials (HTTP 401): the token or certificate is wrong or has"
+            " expired; check api_key, client_cert, or the user of the kubeconfig's context"
+        )
+    if status == 403 and (missing := missing_permission(message)):
+        return NotAllowed(missing)
+    return Refusal(status, str(said.get("reason") or ""), message, list(details.get("causes") or []))
+
+
+def _status_object(body: Any) -> Mapping[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (TypeError, ValueError):
+        return {"message": body.decode(errors="replace") if isinstance(body, bytes) else body}
+    return parsed if isinstance(parsed, Mapping) else {}
+
+
+_FORBIDDEN = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
+    r'(?: in the namespace "(?P<namespace>[^"]*)")?'
+)
+
+
+def missing_permission(message: str) -> str | None:
+    """One sentence with verb, resource and namespace from the server's words on a missing right; None otherwise."""
+    match = _FORBIDDEN.search(message)
+    if match is None:
+        return None
+    group = f".{match['group']}" if match["group"] else ""
+    where = f"in namespace {match['namespace']}" if match["namespace"] else "at cluster scope"
+    return (
+        f"{match['user']} may not {match['verb']} {match['resource']}{group} {where};"
+        " grant it by a Role and a RoleBinding, or use other credentials"
+    )
+
+
+_UNDECLARED = re.compile(r"(?P<path>\.\S+?): field not declared in schema")
+_UNKNOWN = re.compile(r'unknown field "(?P<path>[^"]+)"')
+_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]+)"')
+_TYPE = re.compile(r"(?P<path>\.\S+?): expected (?P<wanted>[^,]+), got (?P<got>[^;\n]+)")
+
+
+def explain(refused: Refusal) -> str:
+    """The server's refusal as one sentence that names the field and what would be right."""
+    if refused.status == 409 and (conflicts := _conflicts(refused)):
+        return conflicts
+    unknown = [match["path"].lstrip(".") for match in _UNDECLARED.finditer(refused.message)]
+    unknown += [match["path"] for match in _UNKNOWN.finditer(refused.message)]
+    if unknown:
+        word = "is no field" if len(unknown) == 1 else "are no fields"
+        return f"{', '.join(unknown)} {word} of this kind; check spelling and indentation"
+    if match := _TYPE.search(refused.message):
+        return f"{match['path'].lstrip('.')} must be {match['wanted']}, not {match['got'].strip()}"
+    if refused.causes:
+        return "; ".join(
+            f"{cause.get('field') or 'object'}: {plain(cause.get('message'))}" for cause in refused.causes
+        )
+    return str(refused)
+
+
+def _conflicts(refused: Refusal) -> str | None:
+    by_manager: dict[str, list[str]] = {}
+    for cause in refused.causes:
+        match = _MANAGER.search(str(cause.get("message")))
+        if match is not None:
+            by_manager.setdefault(match["manager"], []).append(str(cause.get("field", "")).lstrip("."))
+    if not by_manager:
+        return None
+    said = "; ".join(
+        f"{', '.join(fields)} belongs to field manager {manager!r}" for manager, fields in by_manager.items()
+    )
+    return f"{said}; take the field out of the definition, or set force_conflicts: true to take it over"
+
+
+def is_immutable(refused: Refusal) -> bool:
+    """Whether the server refuses because a field cannot be changed in place."""
+    said = refused.message + " ".join(str(cause.get("message")) for cause in refused.causes)
+    return refused.status == 422 and any(
+        words in said
+        for words in ("field is immutable", "may not change fields other than", "updates to statefulset spec")
+    )
+
+
+def plain(message: Any) -> str:
+    """A message on one line, without the dumps of Go structures that follow some of them."""
+    text = str(message or "").split("\n", maxsplit=1)[0]
+    return " ".join(text.split())

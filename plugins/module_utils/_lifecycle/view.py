@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has been seen of a cluster so far: the latest state of each object, by uid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .facts import PodFacts, pod_facts
+from .timeline import Attempt, Timeline, attempts_in
+
+REVISION = "deployment.kubernetes.io/revision"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An object that is waited for. uid is that of the very object applied: a namesake does not count."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    goal: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass
+class View:
+    """Latest states by uid, and since when (monotonic seconds) each container has been in its state."""
+
+    pods: dict[str, PodFacts] = field(default_factory=dict)
+    controllers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    events: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    since: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    attempts: dict[tuple[str, str], dict[int, Attempt]] = field(default_factory=dict)
+
+    def put(self, item: Mapping[str, Any], now: float) -> None:
+        """Take an object as it is now."""
+        uid = item["metadata"]["uid"]
+        if item["kind"] == "Event":
+            about = (item.get("involvedObject") or {}).get("uid", "")
+            self.events.setdefault(about, {})[uid] = item
+        elif item["kind"] == "Pod":
+            facts = pod_facts(item)
+            self.pods[uid] = facts
+            for container in facts.containers:
+                self.since.setdefault((uid, container.name, container.state), now)
+                known = self.attempts.setdefault((uid, container.name), {})
+                known.update({attempt.number: attempt for attempt in attempts_in(container)})
+        else:
+            self.controllers[uid] = item
+
+    def remove(self, item: Mapping[str, Any]) -> None:
+        """Take note that an object is gone; what its last state said is kept for the report."""
+        self.gone.add(item["metadata"]["uid"])
+
+    def replace(self, kind: str, namespace: str, items: Iterable[Mapping[str, Any]], now: float) -> None:
+        """Take a whole list: what was known of this kind and is not in it is gone."""
+        uids = set()
+        for item in items:
+            self.put(item, now)
+            uids.add(item["metadata"]["uid"])
+        if kind == "Pod":
+            known = {uid for uid, pod in self.pods.items() if pod.namespace == namespace}
+        else:
+            known = {
+                uid
+                for uid, item in self.controllers.items()
+                if item["kind"] == kind and item["metadata"].get("namespace", "") == namespace
+            }
+        self.gone |= known - uids
+
+    def events_about(self, uid: str) -> list[Mapping[str, Any]]:
+        """Events about one object, the oldest first."""
+        return sorted(self.events.get(uid, {}).values(), key=event_time)
+
+    def timeline(self, pod: PodFacts) -> Timeline:
+        """Every attempt of every container of the Pod that was seen, first to last."""
+        attempts = {
+            container.name: tuple(attempt for _number, attempt in sorted(found.items()))
+            for container in pod.containers
+            if (found := self.attempts.get((pod.uid, container.name)))
+        }
+        return Timeline(pod, attempts)
+
+    def living(self, uid: str) -> Mapping[str, Any] | None:
+        """A controller's latest state, None where it has not been seen or is gone."""
+        return None if uid in self.gone else self.controllers.get(uid)
+
+    def pods_of(self, workload: Workload) -> list[PodFacts]:
+        """The Pods that the workload's present template made and that still exist, oldest first."""
+        if workload.kind == "Pod":
+            pod = self.pods.get(workload.uid)
+            return [pod] if pod is not None else []
+        owners, revision = self._owners(workload)
+        found = [
+            pod
+            for uid, pod in self.pods.items()
+            if pod.owner_uid in owners and uid not in self.gone and revision.items() <= pod.labels.items()
+        ]
+        return sorted(found, key=lambda pod: (pod.created_at or "", pod.name))
+
+    def owned_replica_sets(self, deployment_uid: str) -> Iterator[Mapping[str, Any]]:
+        """ReplicaSets of a Deployment that still exist."""
+        for uid, item in self.controllers.items():
+            if item["kind"] == "ReplicaSet" and uid not in self.gone and _owner(item) == deployment_uid:
+                yield item
+
+    def _owners(self, workload: Workload) -> tuple[set[str], dict[str, str]]:
+        """The uids that own the present Pods, and the labels that tell these from those of older templates."""
+        if workload.kind == "Deployment":
+            deployment = self.controllers.get(workload.uid) or {}
+            revision = _annotations(deployment).get(REVISION)
+            sets = self.owned_replica_sets(workload.uid)
+            return {
+                item["metadata"]["uid"]
+                for item in sets
+                if revision and _annotations(item).get(REVISION) == revision
+            }, {}
+        item = self.controllers.get(workload.uid) or {}
+        labels = {}
+        if workload.kind == "StatefulSet" and (item.get("status") or {}).get("updateRevision"):
+            labels["controller-revision-hash"] = item["status"]["updateRevision"]
+        if workload.kind == "DaemonSet":
+            generation = _annotations(item).get("deprecated.daemonset.template.generation")
+            if generation:
+                labels["pod-template-generation"] = generation
+        return {workload.uid}, labels
+
+
+def event_time(event: Mapping[str, Any]) -> str:
+    """The latest stamp of an event, whichever of its fields carries it."""
+    series = event.get("series") or {}
+    return (
+        series.get("lastObservedTime")
+        or event.get("lastTimestamp")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp")
+        or ""
+    )
+
+
+def _owner(item: Mapping[str, Any]) -> str | None:
+    references = item["metadata"].get("ownerReferences") or ()
+    return next((reference["uid"] for reference in references if reference.get("controller")), None)
+
+
+def _annotations(item: Mapping[str, Any]) -> Mapping[str, str]:
+    return (item.get("metadata") or {}).get("annotations") or {}

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An outcome as the modules return it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._cluster.apply import Change
+from ._lifecycle.text import table
+from ._lifecycle.timeline import as_dict
+from ._pod.comparison import shown
+from ._run import Diagnosis, Outcome, Result
+
+
+def as_result(outcome: Outcome, show_diff: bool) -> dict[str, Any]:
+    """The module's result; the diff only where it was asked for."""
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "objects": [_object(change) for change in outcome.changes],
+        "workloads": [_workload(one) for one in outcome.results],
+        "timeline": [
+            line for one in outcome.results for timeline in one.timelines for line in table(timeline)
+        ],
+        "elapsed": round(outcome.elapsed, 3),
+    }
+    if show_diff:
+        result["diff"] = [_diff(change) for change in outcome.changes if change.changed]
+    if outcome.diagnosis is not None:
+        result["diagnosis"] = _diagnosis(outcome.diagnosis)
+    return result
+
+
+def _object(change: Change) -> dict[str, Any]:
+    target = change.target
+    return {
+        "api_version": target.manifest["apiVersion"],
+        "kind": target.kind,
+        "namespace": target.namespace,
+        "name": target.name,
+        "action": change.action.value,
+    }
+
+
+def _workload(one: Result) -> dict[str, Any]:
+    return {
+        "kind": one.workload.kind,
+        "namespace": one.workload.namespace,
+        "name": one.workload.name,
+        "goal": one.workload.goal,
+        "verdict": one.standing.verdict.value,
+        "reason": one.standing.reason,
+        "elapsed": round(one.elapsed, 3),
+        "pods": [as_dict(timeline) for timeline in one.timelines],
+    }
+
+
+def _diff(change: Change) -> dict[str, Any]:
+    target = change.target
+    header = (
+        f"{target.kind} {target.namespace}/{target.name}"
+        if target.namespace
+        else f"{target.kind} {target.name}"
+    )
+    before, after = shown(change.before, change.after)
+    return {"before": before, "after": after, "before_header": header, "after_header": header}
+
+
+def _diagnosis(found: Diagnosis) -> dict[str, Any]:
+    trouble = found.trouble
+    return {
+        "workload": str(found.workload),
+        "pod": trouble.pod,
+        "container": trouble.container,
+        "role": trouble.role.value if trouble.role else None,
+        "reason": trouble.reason,
+        "exit_code": trouble.exit_code,
+        "logs": list(found.logs),
+        "events": list(found.events),
+    }

@@ -1,0 +1,361 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one way through: definition -> dry run -> apply -> watch -> verdicts, for modules and conformance alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._cluster.api import Api
+from ._cluster.apply import RECREATABLE, Applier, Change, Options, Target
+from ._cluster.logs import events_of, last_words
+from ._cluster.resources import BY_KIND, EVENTS, PODS, REPLICA_SETS
+from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch
+from ._lifecycle.facts import PodFacts
+from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
+from ._lifecycle.text import pending_reason, progress
+from ._lifecycle.timeline import Timeline
+from ._lifecycle.trouble import Trouble
+from ._lifecycle.view import View, Workload, event_time
+from ._pod.definition import BadDefinition, check
+from ._pod.template import is_workload, pod_spec
+
+# How often a wait tells that it is alive.
+PROGRESS_SECONDS = 3.0
+
+Report = Callable[[str], None]
+
+
+def _unheard(_line: str) -> None:
+    """Where nobody watches."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted. timeout and grace are seconds; log_lines is how much of a failed container's log to show."""
+
+    manifests: Sequence[Mapping[str, Any]]
+    namespace: str | None = None
+    present: bool = True
+    create_namespace: bool = False
+    goal: str = "auto"
+    timeout: float = 300.0
+    grace: float = 30.0
+    recreate: bool = False
+    force_conflicts: bool = False
+    check_mode: bool = False
+    log_lines: int = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """One workload at the end of the wait. elapsed: seconds from the start of the run to its verdict."""
+
+    workload: Workload
+    standing: Standing
+    elapsed: float
+    timelines: tuple[Timeline, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a workload failed: the trouble, and what its container and the events about it say."""
+
+    workload: Workload
+    trouble: Trouble
+    logs: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run did and saw. message is one sentence where it failed, None where it did not."""
+
+    changes: tuple[Change, ...] = ()
+    results: tuple[Result, ...] = ()
+    message: str | None = None
+    diagnosis: Diagnosis | None = None
+    elapsed: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or in check mode would be, written."""
+        return any(change.changed for change in self.changes)
+
+
+@dataclass
+class _Wait:
+    """A wait under way: what is waited for, what was seen, and how each workload stands."""
+
+    view: View
+    started: float
+    standings: dict[Workload, Standing] = field(default_factory=dict)
+    reached_at: dict[Workload, float] = field(default_factory=dict)
+    troubled_since: dict[tuple[Workload, tuple[str | None, str | None, str]], float] = field(
+        default_factory=dict
+    )
+    warnings: dict[str, None] = field(default_factory=dict)
+
+
+def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
+    """Do what the request says and wait for the end of it.
+
+    Raises BadDefinition or ClusterError where nothing, or nothing more, could be applied. A workload that
+    fails or is not there in time is no exception: the outcome says so.
+    """
+    started = time.monotonic()
+    manifests = [dict(manifest) for manifest in request.manifests]
+    check(manifests)
+    if not request.present:
+        return _remove(api, request, manifests, started)
+    goals = _goals(manifests, request)
+    _check_recreate(manifests, request)
+    applier = Applier(api, Options(started + request.timeout, request.recreate, request.force_conflicts))
+    targets = applier.place(manifests, request.namespace)
+    changes = _apply(applier, request, targets)
+    if request.check_mode:
+        return Outcome(tuple(changes), elapsed=time.monotonic() - started)
+    workloads = _workloads(changes[-len(targets) :], goals)
+    return await_goals(api, workloads, request, started, tuple(changes), report)
+
+
+def _goals(manifests: Sequence[Mapping[str, Any]], request: Request) -> list[str]:
+    goals = []
+    for manifest in manifests:
+        known = is_workload(manifest)
+        try:
+            goals.append(goal_for(manifest["kind"], pod_spec(manifest), request.goal) if known else "exists")
+        except UnfitGoal as error:
+            raise BadDefinition(f"{manifest['kind']} {manifest['metadata']['name']}: {error}") from error
+    return goals
+
+
+def _check_recreate(manifests: Sequence[Mapping[str, Any]], request: Request) -> None:
+    if request.recreate and not any(manifest["kind"] in RECREATABLE for manifest in manifests):
+        kinds = sorted({str(manifest["kind"]) for manifest in manifests})
+        raise BadDefinition(
+            f"recreate is true, but every field of {', '.join(kinds)} can be changed in place; remove recreate"
+            f" (it is for {', '.join(RECREATABLE)})"
+        )
+
+
+def _remove(api: Api, request: Request, manifests: list[dict[str, Any]], started: float) -> Outcome:
+    applier = Applier(api, Options(started + request.timeout))
+    changes = applier.remove(applier.place(manifests, request.namespace), dry=request.check_mode)
+    return Outcome(tuple(changes), elapsed=time.monotonic() - started)
+
+
+def _apply(applier: Applier, request: Request, targets: Sequence[Target]) -> list[Change]:
+    """Plan all, then write all; a namespace made for the occasion does not outlive a definition that is refused."""
+    in_definition = {target.name for target in targets if target.kind == "Namespace"}
+    missing = applier.missing_namespaces(targets)
+    to_make = sorted(missing - in_definition) if request.create_namespace else []
+    planned = applier.plan(targets, set(to_make) | (missing & in_definition))
+    made = [applier.planned_namespace(name) for name in to_make]
+    return made + planned if request.check_mode else applier.apply(made + planned)
+
+
+def _workloads(changes: Sequence[Change], goals: Sequence[str]) -> list[Workload]:
+    return [
+        Workload(
+            change.target.kind,
+            change.target.namespace,
+            change.target.name,
+            change.after["metadata"]["uid"],
+            goal,
+        )
+        for change, goal in zip(changes, goals, strict=True)
+        if change.after is not None and is_workload(change.target.manifest)
+    ]
+
+
+# --- waiting ------------------------------------------------------------------------------------
+
+
+def await_goals(
+    api: Api,
+    workloads: Sequence[Workload],
+    request: Request,
+    started: float,
+    changes: tuple[Change, ...] = (),
+    report: Report = _unheard,
+) -> Outcome:
+    """Follow the workloads until each has reached its goal, one has failed, or the deadline has passed.
+
+    started: the monotonic moment that the timeout counts from.
+    """
+    wait = _Wait(View(), started)
+    waiting = [workload for workload in workloads if workload.goal != "exists"]
+    if waiting:
+        with Watch(api, _collections(waiting)) as watch:
+            _follow(wait, watch, waiting, request, report)
+    message, diagnosis = _conclude(api, wait, request)
+    results = tuple(_result(wait, workload) for workload in waiting)
+    elapsed = time.monotonic() - started
+    return Outcome(changes, results, message, diagnosis, elapsed, tuple(wait.warnings))
+
+
+def _collections(workloads: Sequence[Workload]) -> list[Collection]:
+    found: dict[Collection, None] = {}
+    for workload in workloads:
+        found[Collection(PODS, workload.namespace)] = None
+        found[Collection(EVENTS, workload.namespace, (("fieldSelector", "type=Warning"),))] = None
+        if workload.kind != "Pod":
+            found[Collection(BY_KIND[workload.kind], workload.namespace)] = None
+        if workload.kind == "Deployment":
+            found[Collection(REPLICA_SETS, workload.namespace)] = None
+    return list(found)
+
+
+def _follow(
+    wait: _Wait, watch: Watch, workloads: Sequence[Workload], request: Request, report: Report
+) -> None:
+    deadline = wait.started + request.timeout
+    next_report = time.monotonic() + PROGRESS_SECONDS
+    now = time.monotonic()
+    while True:
+        _judge(wait, workloads, now)
+        if all(one.verdict is Verdict.DONE for one in wait.standings.values()) or now >= deadline:
+            return
+        if any(one.verdict is Verdict.FAILED for one in wait.standings.values()):
+            return
+        if _overdue(wait, request.grace, now):
+            return
+        if now >= next_report:
+            report(progress(wait.standings, wait.view, now))
+            next_report = now + PROGRESS_SECONDS
+        for news in watch.next(min(deadline, next_report, _next_overdue(wait, request.grace)) - now):
+            _take(wait, news, time.monotonic())
+        now = time.monotonic()
+
+
+def _take(wait: _Wait, news: News, now: float) -> None:
+    if isinstance(news, Listed):
+        wait.view.replace(news.resource.kind, news.namespace, news.items, now)
+    elif isinstance(news, Changed):
+        if news.gone:
+            wait.view.remove(news.item)
+        else:
+            wait.view.put(news.item, now)
+    elif isinstance(news, Broken) and news.final:
+        if news.resource is not EVENTS:
+            raise news.error
+        wait.warnings[f"events cannot be read, so causes may be missing: {news.error}"] = None
+
+
+def _judge(wait: _Wait, workloads: Sequence[Workload], now: float) -> None:
+    for workload in workloads:
+        if workload in wait.reached_at:
+            continue
+        found = standing(workload, wait.view)
+        wait.standings[workload] = found
+        if found.verdict is not Verdict.PENDING:
+            wait.reached_at[workload] = now
+        for trouble in found.troubles:
+            wait.troubled_since.setdefault((workload, trouble.key), now)
+
+
+def _present_troubles(wait: _Wait) -> list[tuple[float, Workload, Trouble]]:
+    """Troubles of workloads that are still waited for, with the moment each was first seen, the oldest first."""
+    found = [
+        (wait.troubled_since[workload, trouble.key], workload, trouble)
+        for workload, one in wait.standings.items()
+        if one.verdict is Verdict.PENDING
+        for trouble in one.troubles
+    ]
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _overdue(wait: _Wait, grace: float, now: float) -> tuple[Workload, Trouble] | None:
+    for since, workload, trouble in _present_troubles(wait):
+        if now >= since + grace:
+            return workload, trouble
+    return None
+
+
+def _next_overdue(wait: _Wait, grace: float) -> float:
+    troubles = _present_troubles(wait)
+    return troubles[0][0] + grace if troubles else float("inf")
+
+
+# --- what came of it ----------------------------------------------------------------------------
+
+
+def _result(wait: _Wait, workload: Workload) -> Result:
+    found = wait.standings[workload]
+    at = wait.reached_at.get(workload, time.monotonic())
+    timelines = tuple(wait.view.timeline(pod) for pod in wait.view.pods_of(workload))
+    return Result(workload, found, at - wait.started, timelines)
+
+
+def _conclude(api: Api, wait: _Wait, request: Request) -> tuple[str | None, Diagnosis | None]:
+    for workload, one in wait.standings.items():
+        if one.verdict is Verdict.FAILED:
+            return _explain(api, wait, workload, one.troubles[0], request)
+    now = time.monotonic()
+    pending = {workload: one for workload, one in wait.standings.items() if one.verdict is Verdict.PENDING}
+    if not pending:
+        return None, None
+    overdue = _overdue(wait, request.grace, now)
+    if overdue is not None:
+        return _explain(api, wait, *overdue, request)
+    said = "; ".join(
+        f"{workload}: {pending_reason(workload, one, wait.view, now)}" for workload, one in pending.items()
+    )
+    goals = ", ".join(sorted({workload.goal for workload in pending}))
+    message = f"Failed to wait for {len(pending)} of {len(wait.standings)} workloads to be {goals}"
+    return f"{message}: timeout of {request.timeout:g} s passed; {said}", None
+
+
+def _explain(
+    api: Api, wait: _Wait, workload: Workload, trouble: Trouble, request: Request
+) -> tuple[str, Diagnosis]:
+    pod = next((one for one in wait.view.pods_of(workload) if one.name == trouble.pod), None)
+    if pod is None:
+        pod = next((one for one in wait.view.pods.values() if one.name == trouble.pod), None)
+    where = f"Pod {pod.name}: " if pod is not None and workload.kind != "Pod" else ""
+    message = f"Failed to wait for {workload} to be {workload.goal}: {where}{trouble.sentence}"
+    about = pod.uid if pod is not None else workload.uid
+    events = _events(events_of(api, workload.namespace, about), trouble.container)
+    return message, Diagnosis(workload, trouble, _logs(api, pod, trouble, request), events)
+
+
+def _logs(api: Api, pod: PodFacts | None, trouble: Trouble, request: Request) -> tuple[str, ...]:
+    if pod is None or trouble.container is None or trouble.exit_code is None or not request.log_lines:
+        return ()
+    return tuple(last_words(api, pod.namespace, pod.name, trouble.container, request.log_lines))
+
+
+def _events(events: Sequence[Mapping[str, Any]], container: str | None) -> tuple[str, ...]:
+    """Events about the Pod as a whole and about this container, the oldest first; others are left out."""
+    lines = []
+    for event in sorted(events, key=event_time):
+        path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+        if container is not None and path.endswith("}") and not path.endswith(f"{{{container}}}"):
+            continue
+        times = f" ({event['count']} times)" if (event.get("count") or 1) > 1 else ""
+        lines.append(f"{event.get('reason')}: {' '.join(str(event.get('message')).split())}{times}")
+    return tuple(lines)
+
+
+# --- looking without touching -------------------------------------------------------------------
+
+
+def look(api: Api, workloads: Sequence[Workload]) -> Outcome:
+    """How workloads stand now, without waiting: each collection is listed once."""
+    started = time.monotonic()
+    wait = _Wait(View(), started)
+    for collection in _collections(workloads):
+        listed = api.request(
+            "get", collection.resource.path(collection.namespace), query=dict(collection.query)
+        )
+        kind, version = collection.resource.kind, collection.resource.api_version
+        items = [{**item, "kind": kind, "apiVersion": version} for item in listed.get("items") or ()]
+        wait.view.replace(kind, collection.namespace, items, time.monotonic())
+    _judge(wait, workloads, time.monotonic())
+    results = tuple(_result(wait, workload) for workload in workloads)
+    return Outcome(results=results, elapsed=time.monotonic() - started)

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The options of module `workload`, declared once; role and documentation are held to them by a test."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ._lifecycle.goals import GOALS
+from ._pod.definition import BadDefinition
+
+WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
+    "definition": {"type": "raw"},
+    "src": {"type": "path"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "namespace": {"type": "str"},
+    "create_namespace": {"type": "bool", "default": False},
+    # goal, timeout and grace are checked by the functions below: Ansible's own words name neither value nor remedy.
+    "goal": {"type": "str", "default": "auto"},
+    "timeout": {"type": "raw", "default": 300},
+    "grace": {"type": "raw", "default": 30},
+    "recreate": {"type": "bool", "default": False},
+    "force_conflicts": {"type": "bool", "default": False},
+    "log_lines": {"type": "int", "default": 10},
+}
+
+
+def check_goal(value: str) -> str:
+    """The goal, or BadDefinition with those there are."""
+    if value not in GOALS:
+        raise BadDefinition(f"goal is {value!r}; it must be one of {', '.join(GOALS)}")
+    return value
+
+
+def seconds(option: str, value: Any, zero: bool = False) -> float:
+    """A number of seconds from what a user wrote, or BadDefinition; zero tells whether 0 makes sense."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    least = "0 or more" if zero else "more than 0"
+    if not math.isfinite(found) or found < 0 or (found == 0 and not zero):
+        raise BadDefinition(f"{option} is {value!r}; it must be a number of seconds, {least}")
+    return found
