@@ -79,6 +79,6 @@ options:
     elements: str
 requirements:
   - python >= 3.11
-  - kubernetes >= 31
-  - PyYAML >= 5.1
+  - kubernetes >= 31.0.0, < 38
+  - PyYAML >= 6.0.1
 """

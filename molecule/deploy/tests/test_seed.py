@@ -51,7 +51,10 @@ def test_log_agent_logs(namespace: str) -> None:
 
 
 def test_the_init_container_said_its_word_and_succeeded() -> None:
-    assert kubectl("logs nginx-pod --container init-myservice --namespace molecule-init") == "Init Container Running"
+    assert (
+        kubectl("logs nginx-pod --container init-myservice --namespace molecule-init")
+        == "Init Container Running"
+    )
     ended = states("molecule-init", "initContainerStatuses")["init-myservice"]["state"]["terminated"]
     assert ended["exitCode"] == 0
 
@@ -59,7 +62,9 @@ def test_the_init_container_said_its_word_and_succeeded() -> None:
 def test_nginx_did_not_start_before_the_init_container_had_ended() -> None:
     ended = states("molecule-init", "initContainerStatuses")["init-myservice"]["state"]["terminated"]
     started = states("molecule-init", "containerStatuses")["nginx"]["state"]["running"]
-    assert ended["finishedAt"] <= started["startedAt"]  # whole seconds of one kubelet's clock: a tie is allowed
+    assert (
+        ended["finishedAt"] <= started["startedAt"]
+    )  # whole seconds of one kubelet's clock: a tie is allowed
 
 
 def test_the_native_sidecar_is_an_init_container_that_runs() -> None:
