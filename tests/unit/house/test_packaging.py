@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.podpatterns.core.plugins.doc_fragments.auth import ModuleDocFragment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+
+from ansible_collections.podpatterns.core.plugins.doc_fragments.auth import ModuleDocFragment
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = {"meta", "playbooks", "plugins", "roles"}
