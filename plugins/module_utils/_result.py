@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ._cluster.apply import Change
@@ -29,6 +30,18 @@ def as_result(outcome: Outcome, show_diff: bool) -> dict[str, Any]:
     if outcome.diagnosis is not None:
         result["diagnosis"] = _diagnosis(outcome.diagnosis)
     return result
+
+
+def as_information(outcome: Outcome) -> dict[str, Any]:
+    """The result of a look that changed nothing."""
+    whole = as_result(outcome, show_diff=False)
+    return {"changed": False, "workloads": whole["workloads"], "timeline": whole["timeline"]}
+
+
+def sayable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A module's arguments without what may hold Secrets: Ansible shows them with -vvv."""
+    hidden = ("definition", "kubeconfig", "api_key", "password")
+    return {name: "(not shown)" if name in hidden and value else value for name, value in params.items()}
 
 
 def _object(change: Change) -> dict[str, Any]:

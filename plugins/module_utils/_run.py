@@ -12,8 +12,8 @@ from typing import Any
 from ._cluster.api import Api
 from ._cluster.apply import RECREATABLE, Applier, Change, Options, Target
 from ._cluster.logs import events_of, last_words
-from ._cluster.resources import BY_KIND, EVENTS, PODS, REPLICA_SETS
-from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch
+from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
+from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch, list_once
 from ._lifecycle.facts import PodFacts
 from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
 from ._lifecycle.text import pending_reason, progress
@@ -208,6 +208,8 @@ def _collections(workloads: Sequence[Workload]) -> list[Collection]:
             found[Collection(BY_KIND[workload.kind], workload.namespace)] = None
         if workload.kind == "Deployment":
             found[Collection(REPLICA_SETS, workload.namespace)] = None
+        if workload.kind == "CronJob":
+            found[Collection(JOBS, workload.namespace)] = None
     return list(found)
 
 
@@ -345,17 +347,29 @@ def _events(events: Sequence[Mapping[str, Any]], container: str | None) -> tuple
 # --- looking without touching -------------------------------------------------------------------
 
 
-def look(api: Api, workloads: Sequence[Workload]) -> Outcome:
-    """How workloads stand now, without waiting: each collection is listed once."""
+def look(api: Api, kind: str, namespace: str, name: str | None, selectors: Sequence[str]) -> Outcome:
+    """How the workloads of a kind stand now; nothing is waited for, each collection is listed once.
+
+    name: just this one, all where None. selectors: label selectors that the workloads must match.
+    """
     started = time.monotonic()
+    resource = BY_KIND[kind]
+    query = {"labelSelector": ",".join(selectors)} if selectors else {}
+    if name is not None:
+        query["fieldSelector"] = f"metadata.name={name}"
+    found = api.request("get", resource.path(namespace), query=query).get("items") or ()
+    workloads = [
+        Workload(kind, namespace, item["metadata"]["name"], item["metadata"]["uid"], _own_goal(kind, item))
+        for item in found
+    ]
     wait = _Wait(View(), started)
     for collection in _collections(workloads):
-        listed = api.request(
-            "get", collection.resource.path(collection.namespace), query=dict(collection.query)
-        )
-        kind, version = collection.resource.kind, collection.resource.api_version
-        items = [{**item, "kind": kind, "apiVersion": version} for item in listed.get("items") or ()]
-        wait.view.replace(kind, collection.namespace, items, time.monotonic())
+        _take(wait, list_once(api, collection), time.monotonic())
     _judge(wait, workloads, time.monotonic())
     results = tuple(_result(wait, workload) for workload in workloads)
     return Outcome(results=results, elapsed=time.monotonic() - started)
+
+
+def _own_goal(kind: str, item: Mapping[str, Any]) -> str:
+    typed = {**item, "kind": kind, "apiVersion": BY_KIND[kind].api_version}
+    return goal_for(kind, pod_spec(typed), "auto")

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The podpatterns developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options of module `workload`, declared once; role and documentation are held to them by a test."""
+"""The options of `workload` and `workload_info`, declared once; documentation and role are held to them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ._lifecycle.goals import GOALS
 from ._pod.definition import BadDefinition
+from ._pod.template import TEMPLATE_PATHS
 
 WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
     "definition": {"type": "raw"},
@@ -23,6 +24,14 @@ WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
     "recreate": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
     "log_lines": {"type": "int", "default": 10},
+}
+
+
+INFO_OPTIONS: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": list(TEMPLATE_PATHS), "default": "Pod"},
+    "name": {"type": "str"},
+    "namespace": {"type": "str", "default": "default"},
+    "label_selectors": {"type": "list", "elements": "str", "default": []},
 }
 
 

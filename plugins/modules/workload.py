@@ -214,7 +214,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition, parse
-from ansible_collections.podpatterns.core.plugins.module_utils._result import as_result
+from ansible_collections.podpatterns.core.plugins.module_utils._result import as_result, sayable
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
     WORKLOAD_OPTIONS,
@@ -237,11 +237,11 @@ def main() -> None:
         api = connect(params)
         outcome = run(api, request, _progress.report)
     except (BadDefinition, ClusterError) as error:
-        module.fail_json(msg=str(error), invocation={"module_args": _sayable(params)})
+        module.fail_json(msg=str(error), invocation={"module_args": sayable(params)})
     result = {
-        **as_result(outcome, show_diff=module._diff),  # noqa: SLF001 - Ansible has no other way
+        **as_result(outcome, show_diff=module._diff),
         "api_calls": api.calls,
-        "invocation": {"module_args": _sayable(params)},
+        "invocation": {"module_args": sayable(params)},
     }
     for warning in outcome.warnings:
         module.warn(warning)
@@ -265,12 +265,6 @@ def _request(params: dict[str, Any], check_mode: bool) -> Request:
         check_mode=check_mode,
         log_lines=params["log_lines"],
     )
-
-
-def _sayable(params: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without what may hold Secrets: Ansible shows them with -vvv."""
-    hidden = ("definition", "kubeconfig", "api_key", "password")
-    return {name: "(not shown)" if name in hidden and value else value for name, value in params.items()}
 
 
 def _definition(params: dict[str, Any]) -> Any:

@@ -47,10 +47,11 @@ REPLICA_SETS = Resource("apps/v1", "ReplicaSet", "replicasets", True)
 STATEFUL_SETS = Resource("apps/v1", "StatefulSet", "statefulsets", True)
 DAEMON_SETS = Resource("apps/v1", "DaemonSet", "daemonsets", True)
 JOBS = Resource("batch/v1", "Job", "jobs", True)
+CRON_JOBS = Resource("batch/v1", "CronJob", "cronjobs", True)
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False)
 
 BY_KIND: dict[str, Resource] = {
-    one.kind: one for one in (PODS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS)
+    one.kind: one for one in (PODS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS)
 }
 
 

@@ -27,6 +27,7 @@ class Listed:
     resource: Resource
     namespace: str
     items: list[dict[str, Any]]
+    version: str
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,9 @@ class Watch:
             self.news.put(Broken(collection.resource, collection.namespace, error, final))
 
     def _list(self, collection: Collection) -> str:
-        resource = collection.resource
-        listed = self._api.request("get", resource.path(collection.namespace), query=dict(collection.query))
-        items = [_typed(item, resource) for item in listed.get("items") or ()]
-        self.news.put(Listed(resource, collection.namespace, items))
-        return str(listed["metadata"]["resourceVersion"])
+        listed = list_once(self._api, collection)
+        self.news.put(listed)
+        return listed.version
 
     def _stream(self, collection: Collection, version: str) -> None:
         resource = collection.resource
@@ -148,6 +147,14 @@ class Watch:
 def _typed(item: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
     """Items of a list carry neither kind nor apiVersion; everything downstream goes by them."""
     return {**item, "kind": resource.kind, "apiVersion": resource.api_version}
+
+
+def list_once(api: Api, collection: Collection) -> Listed:
+    """All objects of a collection as they are now. Raises ClusterError."""
+    resource = collection.resource
+    answer = api.request("get", resource.path(collection.namespace), query=dict(collection.query))
+    items = [_typed(item, resource) for item in answer.get("items") or ()]
+    return Listed(resource, collection.namespace, items, str(answer["metadata"]["resourceVersion"]))
 
 
 def wait_until(

@@ -105,10 +105,10 @@ class View:
         ]
         return sorted(found, key=lambda pod: (pod.created_at or "", pod.name))
 
-    def owned_replica_sets(self, deployment_uid: str) -> Iterator[Mapping[str, Any]]:
-        """ReplicaSets of a Deployment that still exist."""
+    def owned(self, kind: str, owner_uid: str) -> Iterator[Mapping[str, Any]]:
+        """Objects of a kind that one other object controls and that still exist."""
         for uid, item in self.controllers.items():
-            if item["kind"] == "ReplicaSet" and uid not in self.gone and _owner(item) == deployment_uid:
+            if item["kind"] == kind and uid not in self.gone and _owner(item) == owner_uid:
                 yield item
 
     def _owners(self, workload: Workload) -> tuple[set[str], dict[str, str]]:
@@ -116,12 +116,14 @@ class View:
         if workload.kind == "Deployment":
             deployment = self.controllers.get(workload.uid) or {}
             revision = _annotations(deployment).get(REVISION)
-            sets = self.owned_replica_sets(workload.uid)
+            sets = self.owned("ReplicaSet", workload.uid)
             return {
                 item["metadata"]["uid"]
                 for item in sets
                 if revision and _annotations(item).get(REVISION) == revision
             }, {}
+        if workload.kind == "CronJob":
+            return {job["metadata"]["uid"] for job in self.owned("Job", workload.uid)}, {}
         item = self.controllers.get(workload.uid) or {}
         labels = {}
         if workload.kind == "StatefulSet" and (item.get("status") or {}).get("updateRevision"):
