@@ -19,7 +19,7 @@ from sanity import sanity
 from steps import Runner, Step, interrupt_on_signals
 
 LOGS = ROOT / "build" / "test"
-CLOSING_LINE = re.compile(r"^=+ (.+) in [0-9.]+s.* =+$", re.MULTILINE)  # pytest's
+CLOSING_LINE = re.compile(r"^(?:=+ )?(\d+ .+) in [0-9.]+s", re.MULTILINE)  # pytest's
 
 EPILOG = """\
 Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
