@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._cluster.api import Api
 from ._cluster.apply import RECREATABLE, Applier, Change, Options, Target
+from ._cluster.capabilities import optional_kinds, version
 from ._cluster.logs import events_of, last_words
 from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
 from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch, list_once
@@ -20,6 +21,8 @@ from ._lifecycle.text import pending_reason, progress
 from ._lifecycle.timeline import Timeline
 from ._lifecycle.trouble import Trouble
 from ._lifecycle.view import View, Workload, event_time
+from ._patterns.compose import compose, noted_objects
+from ._patterns.fragment import BadPattern, Server
 from ._pod.definition import BadDefinition, check
 from ._pod.template import is_workload, pod_spec
 
@@ -35,7 +38,10 @@ def _unheard(_line: str) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted. timeout and grace are seconds; log_lines is how much of a failed container's log to show."""
+    """What is wanted. timeout and grace are seconds; log_lines is how much of a failed container's log to show.
+
+    to_the_end: follow the other workloads on after one has failed.
+    """
 
     manifests: Sequence[Mapping[str, Any]]
     namespace: str | None = None
@@ -46,8 +52,11 @@ class Request:
     grace: float = 30.0
     recreate: bool = False
     force_conflicts: bool = False
+    patterns: Sequence[Any] = ()
+    image_map: Mapping[str, str] = field(default_factory=dict)
     check_mode: bool = False
     log_lines: int = 10
+    to_the_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     started = time.monotonic()
     manifests = [dict(manifest) for manifest in request.manifests]
     check(manifests)
+    manifests, warnings = _compose(api, manifests, request)
     if not request.present:
         return _remove(api, request, manifests, started)
     goals = _goals(manifests, request)
@@ -118,9 +128,35 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     targets = applier.place(manifests, request.namespace)
     changes = _apply(applier, request, targets)
     if request.check_mode:
-        return Outcome(tuple(changes), elapsed=time.monotonic() - started)
-    workloads = _workloads(changes[-len(targets) :], goals)
-    return await_goals(api, workloads, request, started, tuple(changes), report)
+        return Outcome(tuple(changes), elapsed=time.monotonic() - started, warnings=warnings)
+    workloads = _workloads([change for change in changes if change.target in targets], goals)
+    outcome = await_goals(api, workloads, request, started, tuple(changes), report)
+    return replace(outcome, warnings=(*warnings, *outcome.warnings))
+
+
+def _compose(
+    api: Api, manifests: list[dict[str, Any]], request: Request
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The manifests with the patterns on every workload, and the objects that these need."""
+    if not request.patterns:
+        return manifests, ()
+    workloads = [manifest for manifest in manifests if is_workload(manifest)]
+    if not workloads:
+        raise BadPattern("patterns are given, but the definition has no workload to put them on")
+    server = Server(version(api), optional_kinds(api))
+    composed: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for manifest in manifests:
+        if not is_workload(manifest):
+            composed.append(manifest)
+            continue
+        namespace = manifest["metadata"].get("namespace") or request.namespace or "default"
+        made = compose(
+            manifest, request.patterns, namespace=namespace, server=server, image_map=request.image_map
+        )
+        composed += [*made.objects, made.manifest]
+        warnings += made.warnings
+    return composed, tuple(warnings)
 
 
 def _goals(manifests: Sequence[Mapping[str, Any]], request: Request) -> list[str]:
@@ -145,7 +181,12 @@ def _check_recreate(manifests: Sequence[Mapping[str, Any]], request: Request) ->
 
 def _remove(api: Api, request: Request, manifests: list[dict[str, Any]], started: float) -> Outcome:
     applier = Applier(api, Options(started + request.timeout))
-    changes = applier.remove(applier.place(manifests, request.namespace), dry=request.check_mode)
+    targets = applier.place(manifests, request.namespace)
+    live = [applier.existing(target) for target in targets if is_workload(target.manifest)]
+    changes = applier.remove(
+        [*targets, *_left_over(applier, live, targets)],
+        dry=request.check_mode,
+    )
     return Outcome(tuple(changes), elapsed=time.monotonic() - started)
 
 
@@ -156,7 +197,22 @@ def _apply(applier: Applier, request: Request, targets: Sequence[Target]) -> lis
     to_make = sorted(missing - in_definition) if request.create_namespace else []
     planned = applier.plan(targets, set(to_make) | (missing & in_definition))
     made = [applier.planned_namespace(name) for name in to_make]
-    return made + planned if request.check_mode else applier.apply(made + planned)
+    stale = _left_over(applier, [change.before for change in planned], targets)
+    written = made + planned if request.check_mode else applier.apply(made + planned)
+    return written + [one for one in applier.remove(stale, dry=request.check_mode) if one.changed]
+
+
+def _left_over(
+    applier: Applier, before: Sequence[Mapping[str, Any] | None], targets: Sequence[Target]
+) -> list[Target]:
+    """Objects that patterns once needed, by the note on their workloads, and that the definition no longer holds."""
+    noted = [item for workload in before if workload is not None for item in noted_objects(workload)]
+    held = {(target.kind, target.namespace, target.name) for target in targets}
+    return [
+        target
+        for target in applier.place(noted, None)
+        if (target.kind, target.namespace, target.name) not in held
+    ]
 
 
 def _workloads(changes: Sequence[Change], goals: Sequence[str]) -> list[Workload]:
@@ -221,16 +277,12 @@ def _follow(
     now = time.monotonic()
     while True:
         _judge(wait, workloads, now)
-        if all(one.verdict is Verdict.DONE for one in wait.standings.values()) or now >= deadline:
-            return
-        if any(one.verdict is Verdict.FAILED for one in wait.standings.values()):
-            return
-        if _overdue(wait, request.grace, now):
+        if now >= deadline or _is_over(wait, request, now):
             return
         if now >= next_report:
             report(progress(wait.standings, wait.view, now))
             next_report = now + PROGRESS_SECONDS
-        for news in watch.next(min(deadline, next_report, _next_overdue(wait, request.grace)) - now):
+        for news in watch.next(min(deadline, next_report, _next_overdue(wait, request.grace, now)) - now):
             _take(wait, news, time.monotonic())
         now = time.monotonic()
 
@@ -272,16 +324,28 @@ def _present_troubles(wait: _Wait) -> list[tuple[float, Workload, Trouble]]:
     return sorted(found, key=lambda entry: entry[0])
 
 
-def _overdue(wait: _Wait, grace: float, now: float) -> tuple[Workload, Trouble] | None:
-    for since, workload, trouble in _present_troubles(wait):
-        if now >= since + grace:
-            return workload, trouble
-    return None
+def _is_over(wait: _Wait, request: Request, now: float) -> bool:
+    """Whether all have a verdict, or one is lost and the others are not followed to the end."""
+    overdue = {workload for workload, _trouble in _overdue(wait, request.grace, now)}
+    lost = bool(overdue) or any(one.verdict is Verdict.FAILED for one in wait.standings.values())
+    pending = [
+        workload
+        for workload, one in wait.standings.items()
+        if one.verdict is Verdict.PENDING and workload not in overdue
+    ]
+    return not pending or (lost and not request.to_the_end)
 
 
-def _next_overdue(wait: _Wait, grace: float) -> float:
-    troubles = _present_troubles(wait)
-    return troubles[0][0] + grace if troubles else float("inf")
+def _overdue(wait: _Wait, grace: float, now: float) -> list[tuple[Workload, Trouble]]:
+    """What has not healed within the grace, the oldest first."""
+    return [
+        (workload, trouble) for since, workload, trouble in _present_troubles(wait) if now >= since + grace
+    ]
+
+
+def _next_overdue(wait: _Wait, grace: float, now: float) -> float:
+    ahead = (since + grace for since, _workload, _trouble in _present_troubles(wait))
+    return min((moment for moment in ahead if moment > now), default=float("inf"))
 
 
 # --- what came of it ----------------------------------------------------------------------------
@@ -303,8 +367,8 @@ def _conclude(api: Api, wait: _Wait, request: Request) -> tuple[str | None, Diag
     if not pending:
         return None, None
     overdue = _overdue(wait, request.grace, now)
-    if overdue is not None:
-        return _explain(api, wait, *overdue, request)
+    if overdue:
+        return _explain(api, wait, *overdue[0], request)
     said = "; ".join(
         f"{workload}: {pending_reason(workload, one, wait.view, now)}" for workload, one in pending.items()
     )

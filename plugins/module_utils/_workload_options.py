@@ -23,6 +23,8 @@ WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
     "grace": {"type": "raw", "default": 30},
     "recreate": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
+    "patterns": {"type": "list", "elements": "dict", "default": []},
+    "image_map": {"type": "dict", "default": {}},
     "log_lines": {"type": "int", "default": 10},
 }
 

@@ -82,6 +82,21 @@ options:
       - Whether to take over fields that another field manager has set to a different value.
     type: bool
     default: false
+  patterns:
+    description:
+      - Init and sidecar patterns to put on every workload of the definition, in this order.
+      - Each entry is a mapping whose one key is the pattern's name and whose value holds its options.
+      - A pattern that is taken off the list disappears from the workload at the next run.
+      - C(ansible-doc -t role -l podpatterns.core) lists the patterns; each has a role of its name.
+    type: list
+    elements: dict
+    default: []
+  image_map:
+    description:
+      - Prefixes of image references and what replaces them in the containers that patterns add, such as
+        C(docker.io) and C(registry.example.com/mirror). The longest prefix that fits wins.
+    type: dict
+    default: {}
   log_lines:
     description:
       - How many of the last log lines of a failed container to show; 0 shows none.
@@ -213,6 +228,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
     connect,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import BadPattern
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition, parse
 from ansible_collections.podpatterns.core.plugins.module_utils._result import as_result, sayable
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
@@ -236,7 +252,7 @@ def main() -> None:
         request = _request(params, module.check_mode)
         api = connect(params)
         outcome = run(api, request, _progress.report)
-    except (BadDefinition, ClusterError) as error:
+    except (BadDefinition, BadPattern, ClusterError) as error:
         module.fail_json(msg=str(error), invocation={"module_args": sayable(params)})
     result = {
         **as_result(outcome, show_diff=module._diff),
@@ -262,6 +278,8 @@ def _request(params: dict[str, Any], check_mode: bool) -> Request:
         grace=seconds("grace", params["grace"], zero=True),
         recreate=params["recreate"],
         force_conflicts=params["force_conflicts"],
+        patterns=params["patterns"],
+        image_map=params["image_map"],
         check_mode=check_mode,
         log_lines=params["log_lines"],
     )

@@ -19,7 +19,7 @@ LAYERS = (
     {"_result", "_workload_options"},
     {"_run"},
     {"_cluster", "_lifecycle", "_patterns"},
-    {"_pod"},
+    {"_pod", "_programs"},
 )
 # Beside the layers: the rooms that each of these may be imported by; they import none but _progress.
 BESIDE = {

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether everything that must happen at a Pod's end fits into its grace period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .fragment import BadPattern, Helper, Mode
+
+DEFAULT_GRACE_SECONDS = 30
+
+
+def check_grace(pod_spec: Mapping[str, Any], helpers: Sequence[Helper], where: str) -> None:
+    """Raise BadPattern where hooks and shutdown need longer than terminationGracePeriodSeconds, saying by how much.
+
+    Native sidecars are stopped one after another when the apps have ended; classic ones together with them.
+    """
+    grace = int(pod_spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
+    apps = max((_hook_seconds(one) for one in pod_spec.get("containers") or ()), default=0)
+    classic = max((one.shutdown_seconds for one in helpers if one.mode is Mode.CLASSIC), default=0)
+    native = [one for one in helpers if one.mode is Mode.NATIVE and one.shutdown_seconds]
+    needed = max(apps, classic) + sum(one.shutdown_seconds for one in native)
+    if needed <= grace:
+        return
+    parts = [f"{max(apps, classic)} s for the apps"] if max(apps, classic) else []
+    parts += [f"{one.shutdown_seconds} s for {one.spec['name']}" for one in native]
+    raise BadPattern(
+        f"{where}: terminationGracePeriodSeconds is {grace}, but the shutdown needs {needed} s ({', '.join(parts)}),"
+        f" {needed - grace} s more; set it to {needed} or more"
+    )
+
+
+def _hook_seconds(container: Mapping[str, Any]) -> int:
+    sleep = ((container.get("lifecycle") or {}).get("preStop") or {}).get("sleep") or {}
+    return int(sleep.get("seconds", 0))
