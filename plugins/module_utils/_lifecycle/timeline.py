@@ -10,6 +10,7 @@ from typing import Any
 
 from .facts import ContainerFacts, PodFacts
 from .instant import Instant, from_status
+from .stamps import Line, Stamp, stamps_in
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,30 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A state of a Pod as a watch or a list delivered it; at, in our monotonic seconds, is when it came here."""
+
+    at: float
+    pod: PodFacts
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """A Pod and the attempts of its containers by name."""
+    """A Pod and the attempts of its containers by name.
+
+    versions are the states that were seen, in their order; a watch may skip some. lines are the logs, where
+    somebody fetched them.
+    """
 
     pod: PodFacts
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    versions: tuple[Seen, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def stamps(self) -> tuple[Stamp, ...]:
+        """What the containers' probe scripts wrote, in the order of their clock."""
+        return tuple(sorted(stamps_in(self.lines), key=lambda stamp: stamp.at.earliest))
 
     @property
     def zero(self) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .facts import PodFacts, pod_facts
-from .timeline import Attempt, Timeline, attempts_in
+from .timeline import Attempt, Seen, Timeline, attempts_in
 
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -38,6 +38,7 @@ class View:
     gone: set[str] = field(default_factory=set)
     since: dict[tuple[str, str, str], float] = field(default_factory=dict)
     attempts: dict[tuple[str, str], dict[int, Attempt]] = field(default_factory=dict)
+    versions: dict[str, list[Seen]] = field(default_factory=dict)
 
     def put(self, item: Mapping[str, Any], now: float) -> None:
         """Take an object as it is now."""
@@ -47,6 +48,8 @@ class View:
             self.events.setdefault(about, {})[uid] = item
         elif item["kind"] == "Pod":
             facts = pod_facts(item)
+            if self.pods.get(uid) != facts:
+                self.versions.setdefault(uid, []).append(Seen(now, facts))
             self.pods[uid] = facts
             for container in facts.containers:
                 self.since.setdefault((uid, container.name, container.state), now)
@@ -86,7 +89,7 @@ class View:
             for container in pod.containers
             if (found := self.attempts.get((pod.uid, container.name)))
         }
-        return Timeline(pod, attempts)
+        return Timeline(pod, attempts, tuple(self.versions.get(pod.uid, ())))
 
     def living(self, uid: str) -> Mapping[str, Any] | None:
         """A controller's latest state, None where it has not been seen or is gone."""
