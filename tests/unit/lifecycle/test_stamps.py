@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order, order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import lines_of, stamps_in
 
