@@ -118,7 +118,7 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     """
     started = time.monotonic()
     manifests = [dict(manifest) for manifest in request.manifests]
-    check(manifests)
+    check(manifests, identity_only=not request.present)
     manifests, warnings = _compose(api, manifests, request)
     if not request.present:
         return _remove(api, request, manifests, started)

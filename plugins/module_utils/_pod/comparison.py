@@ -16,7 +16,6 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # What the API lets change on a Pod that runs.
 _POD_MUTABLE = (
     "image",
-    "terminationGracePeriodSeconds",
     "activeDeadlineSeconds",
     "tolerations",
     "schedulingGates",

@@ -9,6 +9,8 @@ strict validation.
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,21 +30,75 @@ class BadDefinition(Exception):
     """The definition cannot be applied; the text names the field, its value and what would be right."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML 1.1 as Kubernetes reads it, but a key given twice is an error instead of the last one winning."""
+_TAG = "tag:yaml.org,2002:"
+# What plain words mean to Kubernetes' own YAML reader, where that differs from PyYAML's.
+_PLAIN_WORDS = (
+    (
+        "bool",
+        r"y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF",
+        "yYnNtTfFoO",
+    ),
+    ("int", r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+)
+_NO_JSON = ("binary", "timestamp", "omap", "pairs", "set")
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _value in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (str, int, float, bool)):
-                if key in seen:
+
+class _KubernetesLoader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it, so that a file means here what it means to kubectl.
+
+    No dates and no sexagesimal numbers, `y` and `n` are booleans, and a key given twice is an error.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
+        first: [entry for entry in entries if entry[0] in (f"{_TAG}null", f"{_TAG}merge")]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    yaml_constructors = {  # noqa: RUF012
+        tag: function
+        for tag, function in yaml.SafeLoader.yaml_constructors.items()
+        if tag not in [f"{_TAG}{name}" for name in _NO_JSON]
+    }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Here and not where values are made: by then merged mappings have become one."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge":
+                if (key.tag, key.value) in seen:
                     raise BadDefinition(
-                        f"key {key!r} is given twice in one mapping, the second time in line"
-                        f" {key_node.start_mark.line + 1}; keep one of the two"
+                        _twice(key.value, f", the second time in line {key.start_mark.line + 1}")
                     )
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+                seen.add((key.tag, key.value))
+        return node
+
+    def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
+        return str(node.value).lower() in ("y", "yes", "true", "on")
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        digits = str(node.value).replace("_", "")
+        octal = re.fullmatch(r"([-+]?)0o?([0-7]+)", digits)
+        return int(f"{octal[1]}{octal[2]}", 8) if octal else int(digits, 0)
+
+
+for _name, _words, _first in _PLAIN_WORDS:
+    _KubernetesLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^(?:{_words})$"), list(_first))
+_KubernetesLoader.add_constructor(f"{_TAG}bool", _KubernetesLoader.construct_yaml_bool)
+_KubernetesLoader.add_constructor(f"{_TAG}int", _KubernetesLoader.construct_yaml_int)
+
+
+def _twice(key: str, where: str = "") -> str:
+    return f"key {key!r} is given twice in one mapping{where}; keep one of the two"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _value in pairs]
+        raise BadDefinition(_twice(next(key for key in keys if keys.count(key) > 1)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,7 +137,7 @@ def parse(definition: Any, origin: str = "definition") -> list[dict[str, Any]]:
 
 def _load(text: str | bytes, origin: str) -> list[Any]:
     try:
-        loaded = list(yaml.load_all(text, Loader=_UniqueKeyLoader))
+        loaded = _load_json(text) or list(yaml.load_all(text, Loader=_KubernetesLoader))
     except BadDefinition as error:
         raise BadDefinition(f"{origin}: {error}") from error
     except yaml.YAMLError as error:
@@ -90,6 +146,16 @@ def _load(text: str | bytes, origin: str) -> list[Any]:
         problem = getattr(error, "problem", None) or "unreadable text"
         raise BadDefinition(f"{origin} is not YAML: {problem}{where}") from error
     return [document for document in loaded if document is not None]
+
+
+def _load_json(text: str | bytes) -> list[Any]:
+    """JSON may be indented by tabs, which YAML forbids; empty where it is not JSON."""
+    if text.lstrip()[:1] not in ("{", "[", b"{", b"["):
+        return []
+    try:
+        return [json.loads(text, object_pairs_hook=_unique)]
+    except ValueError:
+        return []
 
 
 def _flatten(documents: list[Any], origin: str) -> Iterator[dict[str, Any]]:
@@ -114,12 +180,15 @@ def _name_type(value: Any) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-def check(manifests: list[dict[str, Any]]) -> None:
-    """Refuse, with one sentence, what the server would refuse unclearly or not at all. Raises BadDefinition."""
+def check(manifests: list[dict[str, Any]], identity_only: bool = False) -> None:
+    """Refuse, with one sentence, what the server would refuse unclearly or not at all. Raises BadDefinition.
+
+    identity_only: the objects are to be deleted, and need no more than what tells them from others.
+    """
     for number, manifest in enumerate(manifests, start=1):
         place = Place(number, manifest)
         _check_identity(place)
-        if is_workload(manifest):
+        if is_workload(manifest) and not identity_only:
             _check_containers(place)
     _check_twice(manifests)
 
@@ -134,16 +203,19 @@ def _check_identity(place: Place) -> None:
             )
         if not isinstance(value, str):
             raise BadDefinition(f"{place}: {field} is {value!r}; it must be text, such as {_sample(field)}")
-    metadata = manifest.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    given = manifest.get("metadata")
+    metadata = given if isinstance(given, Mapping) else {}
+    name = metadata.get("name")
     if name is None or name == "":
         raise BadDefinition(
             f"{place} ({manifest['kind']}) has no metadata.name; every object of the list needs one"
         )
-    if not isinstance(name, str):
-        raise BadDefinition(
-            f"{place}: metadata.name is {name!r}, {_name_type(name)}; YAML reads it so: put the name in quotes"
-        )
+    for field, value in (("name", name), ("namespace", metadata.get("namespace"))):
+        if value is not None and not isinstance(value, str):
+            raise BadDefinition(
+                f"{place}: metadata.{field} is {value!r}, {_name_type(value)}; YAML reads it so:"
+                " put the name in quotes"
+            )
     limit = LABEL_NAME_LIMITS.get(manifest["kind"], NAME_LIMIT)
     if len(name) > limit:
         raise BadDefinition(
