@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from .api import Api, Stream
 from .errors import ClusterError, NotAllowed, Refusal
@@ -48,7 +48,7 @@ class Broken:
     final: bool
 
 
-News = Listed | Changed | Broken
+News: TypeAlias = "Listed | Changed | Broken"
 
 
 @dataclass(frozen=True)
