@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cache: what was built, under a digest of what it was built from.
+
+A finished thing appears by one rename; whatever a killed run left half made lies in work/ and is swept
+by the next one. A lock keeps two runs from building at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import failed
+from .process import run
+
+
+class Cache:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.artifacts = root / "artifacts"
+        self.work = root / "work"
+        self.registry = root / "registry"
+
+    @contextlib.contextmanager
+    def locked(self, on_wait: Callable[[str], None]) -> Iterator[None]:
+        """Hold the cache for this run alone; on_wait is told once if another run has it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with lock(self.root / "lock", lambda holder: on_wait(f"cache {self.root}: waiting for {holder}")):
+            self._sweep()
+            self.artifacts.mkdir(exist_ok=True)
+            self.work.mkdir(exist_ok=True)
+            yield
+
+    def _sweep(self) -> None:
+        if self.work.exists():
+            shutil.rmtree(self.work, ignore_errors=True)
+
+    def find(self, name: str, digest: str) -> Path | None:
+        """The folder of a finished artifact."""
+        folder = self.artifacts / f"{name}-{digest}"
+        return folder if folder.is_dir() else None
+
+    @contextlib.contextmanager
+    def making(self, name: str, digest: str) -> Iterator[Path]:
+        """A folder to build in; it becomes the artifact if the block ends well."""
+        aside = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+        yield aside
+        aside.rename(self.artifacts / f"{name}-{digest}")
+
+    @contextlib.contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """A folder that is gone afterwards."""
+        aside = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def remove(self) -> bool:
+        """Delete the whole cache; False where there was none."""
+        if not self.root.exists():
+            return False
+        if not (self.artifacts.exists() or (self.root / "lock").exists()):
+            raise failed("purge", f"cache {self.root}", "it does not look like a cache that this role made")
+        # Go writes its module cache read-only.
+        run(["chmod", "-R", "u+w", str(self.root)])
+        shutil.rmtree(self.root)
+        return True
+
+
+@contextlib.contextmanager
+def lock(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """An advisory lock that ends with this process, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            on_wait(f"the run with process id {stream.read().strip() or '(unknown)'}")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.seek(0)
+        stream.truncate()
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
+    """Put text at path by a rename; False where it was there already."""
+    if path.exists() and path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == mode:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(aside, mode)
+    os.rename(aside, path)
+    return True
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The mapping in a file; None where the file is missing or no JSON mapping."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

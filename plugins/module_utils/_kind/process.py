@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running commands: output captured to a log, lines seen as they come, a deadline, one sentence on failure."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .errors import KindClusterError
+
+#: Lines of a failed command's output that go into the error.
+LAST_LINES = 6
+
+
+class CommandFailed(KindClusterError):
+    def __init__(self, message: str, returncode: int | None, output: str) -> None:
+        super().__init__(message)
+        self.returncode = returncode  #: None after a deadline
+        self.output = output
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float = 600,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    on_idle: Callable[[], None] | None = None,
+) -> str:
+    """Run command to its end and return its standard output and error, as one text.
+
+    environment is added to the process's own. on_idle is called about once a second while the command runs.
+    Raises CommandFailed with the last lines of output.
+    """
+    try:
+        process = subprocess.Popen(
+            list(command),
+            env={**os.environ, **(environment or {})},
+            cwd=cwd,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise CommandFailed(f"Failed to run {command[0]}: {error.strerror}", None, "") from error
+    try:
+        return _follow(process, command, stdin, timeout, log, on_line, on_idle)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        if process.stdout:
+            process.stdout.close()
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    command: Sequence[str],
+    stdin: str | None,
+    timeout: float,
+    log: Path | None,
+    on_line: Callable[[str], None] | None,
+    on_idle: Callable[[], None] | None,
+) -> str:
+    assert process.stdout is not None
+    if stdin is not None and process.stdin is not None:
+        process.stdin.write(stdin.encode())
+        process.stdin.close()
+    deadline = time.monotonic() + timeout
+    output = bytearray()
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if time.monotonic() > deadline:
+                raise CommandFailed(
+                    f"Failed to run {_short(command)}: not done after {timeout:.0f} s{_tail(output)}",
+                    None,
+                    output.decode(errors="replace"),
+                )
+            ready = selector.select(timeout=1)
+            if on_idle:
+                on_idle()
+            if not ready:
+                if process.poll() is not None:
+                    # A grandchild (conmon) may hold the pipe open for as long as a container lives.
+                    break
+                continue
+            chunk = os.read(process.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            output += chunk
+            if on_line:
+                *lines, pending = (pending + chunk).split(b"\n")
+                for line in lines:
+                    on_line(line.decode(errors="replace"))
+    process.wait(timeout=max(1.0, deadline - time.monotonic()))
+    text = output.decode(errors="replace")
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(f"$ {shlex.join(command)}\n{text}\n")
+    if process.returncode != 0:
+        raise CommandFailed(
+            f"Failed to run {_short(command)}: exit code {process.returncode}{_tail(output)}",
+            process.returncode,
+            text,
+        )
+    return text
+
+
+def attempt(command: Sequence[str], **keywords: object) -> tuple[bool, str]:
+    """Like run, for commands whose failure is an answer: (succeeded, output)."""
+    try:
+        return True, run(command, **keywords)  # type: ignore[arg-type]
+    except CommandFailed as error:
+        return False, error.output or str(error)
+
+
+def _short(command: Sequence[str]) -> str:
+    text = shlex.join(command)
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _tail(output: bytes | bytearray) -> str:
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    return ": " + " | ".join(lines[-LAST_LINES:]) if lines else ""

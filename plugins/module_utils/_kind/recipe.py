@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is built from what: recipes, and the digest that names a recipe's result in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import versions
+
+#: Raised when the way of building changes in a manner that the recipes themselves do not show.
+SCHEME = 1
+
+KUBERNETES_COMMANDS = (
+    "kubelet",
+    "kubeadm",
+    "kubectl",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+)
+ETCD_MODULE = "go.etcd.io/etcd/server/v3"
+#: Without debugging information: it is stripped anyway, and leaving it out saves a tenth of the compiling.
+GO_FLAGS = ("-mod=mod", "-trimpath", "-gcflags=all=-dwarf=false")
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A go.mod of our own, from which programs of other modules are built."""
+
+    name: str
+    requires: Mapping[str, str]  #: module path -> version
+    replaces: Mapping[str, str] = field(default_factory=dict)  #: module path -> "path version"
+    kubernetes: str | None = None  #: whose staging modules are replaced by the published ones
+
+
+@dataclass(frozen=True)
+class GoBuild:
+    """Programs built by one run of `go build`."""
+
+    name: str
+    title: str  #: for progress lines
+    module: GoModule
+    packages: Mapping[str, str]  #: package path -> name of the program
+    tags: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)  #: for -ldflags -X
+    sources: Mapping[str, str] = field(default_factory=dict)  #: file below the module -> its text
+
+    @property
+    def digest(self) -> str:
+        return digest(asdict(self))
+
+
+def digest(*parts: Any) -> str:
+    """16 hexadecimal digits over plain data."""
+    text = json.dumps([SCHEME, *parts], sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(files: Mapping[str, str]) -> str:
+    return digest(dict(files))
+
+
+def node_module(kubernetes: str) -> GoModule:
+    """What shares client-go shares a go.mod, so that it is compiled once.
+
+    The programs beside Kubernetes are built with the newest Kubernetes' libraries, whichever version the
+    cluster has: they are the same for all clusters.
+    """
+    requires = {"k8s.io/kubernetes": f"v{kubernetes}"}
+    replaces: dict[str, str] = {}
+    if kubernetes == versions.NEWEST_KUBERNETES:
+        requires["github.com/coredns/coredns"] = f"v{versions.COREDNS}"
+        requires["github.com/rancher/local-path-provisioner"] = f"v{versions.LOCAL_PATH_PROVISIONER}"
+        replaces["github.com/Sirupsen/logrus"] = (
+            f"github.com/sirupsen/logrus v{versions.LOGRUS_UNDER_OLD_PATH}"
+        )
+    return GoModule(f"node-{kubernetes}", requires, replaces, kubernetes)
+
+
+def kubernetes(version: str) -> GoBuild:
+    major, minor, _patch = version.split(".")
+    package = "k8s.io/component-base/version"
+    return GoBuild(
+        name="kubernetes",
+        title=f"Kubernetes {version} and etcd",
+        module=node_module(version),
+        packages={
+            **{f"k8s.io/kubernetes/cmd/{command}": command for command in KUBERNETES_COMMANDS},
+            ETCD_MODULE: "etcd",
+        },
+        variables={
+            f"{package}.gitVersion": f"v{version}",
+            f"{package}.gitMajor": major,
+            f"{package}.gitMinor": minor,
+            f"{package}.gitTreeState": "clean",
+        },
+    )
+
+
+def addons(sources: Mapping[str, str]) -> GoBuild:
+    """CoreDNS and the Pod network; sources: the files of files/go."""
+    return GoBuild(
+        name="addons",
+        title=f"CoreDNS {versions.COREDNS} and the Pod network",
+        module=node_module(versions.NEWEST_KUBERNETES),
+        packages={"./coredns": "coredns", "./podnet": "podnet"},
+        sources=dict(sources),
+    )
+
+
+def storage() -> GoBuild:
+    # Apart from the others: its spelling of logrus collides with theirs within one run of go build.
+    return GoBuild(
+        name="storage",
+        title=f"local-path-provisioner {versions.LOCAL_PATH_PROVISIONER}",
+        module=node_module(versions.NEWEST_KUBERNETES),
+        packages={"github.com/rancher/local-path-provisioner": "local-path-provisioner"},
+    )
+
+
+def containerd() -> GoBuild:
+    module = "github.com/containerd/containerd/v2"
+    return GoBuild(
+        name="containerd",
+        title=f"containerd {versions.CONTAINERD}",
+        module=GoModule("containerd", {module: f"v{versions.CONTAINERD}"}),
+        packages={
+            f"{module}/cmd/{command}": command for command in ("containerd", "ctr", "containerd-shim-runc-v2")
+        },
+        tags=("no_btrfs", "no_zfs", "no_devmapper", "no_aufs"),
+        variables={f"{module}/version.Version": f"v{versions.CONTAINERD}"},
+    )
+
+
+def cni() -> GoBuild:
+    module = "github.com/containernetworking/plugins"
+    return GoBuild(
+        name="cni",
+        title=f"CNI plugins {versions.CNI_PLUGINS}",
+        module=GoModule("cni", {module: f"v{versions.CNI_PLUGINS}"}),
+        packages={
+            f"{module}/plugins/{path}": path.split("/")[1]
+            for path in ("ipam/host-local", "main/loopback", "main/ptp", "main/bridge", "meta/portmap")
+        },
+    )
+
+
+def kind() -> GoBuild:
+    return GoBuild(
+        name="kind",
+        title=f"kind {versions.KIND}",
+        module=GoModule("kind", {"sigs.k8s.io/kind": f"v{versions.KIND}"}),
+        packages={"sigs.k8s.io/kind": "kind"},
+    )
+
+
+def node_builds(version: str, sources: Mapping[str, str]) -> tuple[GoBuild, ...]:
+    """Everything that goes into a node image, the longest first."""
+    return (kubernetes(version), addons(sources), storage(), containerd(), cni())
+
+
+def go_mod(module: GoModule, go_version: str, staging: Iterable[str]) -> str:
+    """The text of go.mod; staging: the modules that Kubernetes' own go.mod takes from its ./staging."""
+    replaces = dict(module.replaces)
+    if module.kubernetes:
+        published = "v0." + module.kubernetes.split(".", 1)[1]
+        replaces.update({path: f"{path} {published}" for path in staging})
+    lines = [f"module podpatterns.invalid/{module.name}", "", f"go {go_version}", "", "require ("]
+    lines += [f"\t{path} {version}" for path, version in sorted(module.requires.items())]
+    lines += [")"]
+    if replaces:
+        lines += [
+            "",
+            "replace (",
+            *(f"\t{path} => {target}" for path, target in sorted(replaces.items())),
+            ")",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def staging_modules(kubernetes_go_mod: str) -> list[str]:
+    return re.findall(r"^\s*(?:replace\s+)?(\S+) => \./staging/", kubernetes_go_mod, re.MULTILINE)
+
+
+def go_directive(text: str) -> str:
+    match = re.search(r"^go (\S+)", text, re.MULTILINE)
+    return match[1] if match else versions.OLDEST_GO
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An image that the mirror offers, described by its Containerfile's labels."""
+
+    folder: str
+    names: tuple[str, ...]  #: complete image names, such as docker.io/library/nginx:latest
+    origin: str  #: what it is really built from
+    go: tuple[str, ...] = ()  #: "package@version" whose program the Containerfile copies
+
+
+NAMES_LABEL = "org.podpatterns.names"
+ORIGIN_LABEL = "org.opencontainers.image.description"
+GO_LABEL = "org.podpatterns.go"
+
+
+def workload(folder: str, containerfile: str) -> Workload:
+    """Read a Containerfile's labels; ValueError where one is missing."""
+    joined = re.sub(r"\\\n\s*", " ", containerfile)
+    labels = dict(
+        re.findall(r'([\w.]+)="([^"]*)"', " ".join(re.findall(r"^LABEL (.*)$", joined, re.MULTILINE)))
+    )
+    for label in (NAMES_LABEL, ORIGIN_LABEL):
+        if not labels.get(label):
+            raise ValueError(f"{folder}/Containerfile has no label {label}")
+    return Workload(
+        folder,
+        tuple(labels[NAMES_LABEL].split()),
+        labels[ORIGIN_LABEL],
+        tuple(labels.get(GO_LABEL, "").split()),
+    )
