@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,9 +66,11 @@ class Runner:
                     sys.stdout.write(tail.read().decode(errors="replace"))
                     sys.stdout.flush()
                     if ended:
+                        self._children.remove(child)
                         return child.returncode == 0
-            finally:
+            except BaseException:
                 self.stop()
+                raise
 
     def together(self, steps: Sequence[Step]) -> bool:
         """Run steps side by side, one line each; the output of those that fail follows their line."""
@@ -91,19 +93,26 @@ class Runner:
 
     def stop(self) -> None:
         """End what still runs, with all that it started: ask first, then insist."""
-        for number, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-            running = [child for child in self._children if child.poll() is None]
-            for child in running:
-                with suppress(ProcessLookupError):
-                    os.killpg(child.pid, number)
-            for child in running:
-                _ended_within(child, patience)
+        # A shell's background processes do not hear SIGINT: what outlives its step is not waited for so long.
+        self._signal(signal.SIGINT, 20, lambda child: child.poll() is None)
+        self._signal(signal.SIGTERM, 10, _group_lives)
+        self._signal(signal.SIGKILL, 5, _group_lives)
         self._children.clear()
+
+    def _signal(self, number: int, patience: float, lives: Callable[[subprocess.Popen[bytes]], bool]) -> None:
+        for child in self._children:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+        deadline = time.monotonic() + patience
+        while any(map(lives, self._children)) and time.monotonic() < deadline:
+            time.sleep(GLANCE_SECONDS)
 
     def _quietly(self, step: Step) -> tuple[int, float]:
         began = time.monotonic()
         with self.log(step.title).open("wb") as output:
-            code = self._start(step, output).wait()
+            child = self._start(step, output)
+            code = child.wait()
+        self._children.remove(child)
         return code, time.monotonic() - began
 
     def _start(self, step: Step, output: BinaryIO) -> subprocess.Popen[bytes]:
@@ -126,6 +135,16 @@ def _ended_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     try:
         child.wait(seconds)
     except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _group_lives(child: subprocess.Popen[bytes]) -> bool:
+    """Whether anything runs of what the child started in its session; the child itself may have ended."""
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
         return False
     return True
 
