@@ -9,6 +9,8 @@ import artefact
 from environment import ROOT
 from steps import Runner, Step
 
+SCENARIOS_AT_ONCE = 4
+
 
 class Cluster:
     """A kind cluster of its own name, made when a part first asks for it."""
@@ -28,12 +30,23 @@ class Cluster:
             )  # what Molecule remembers of a run before may be gone
             self._up = False
             if artefact.install(self.run, self.tree):
-                self._up = self._molecule("cluster", ["create", "--scenario-name", "default"])
+                create = self._molecule("cluster", ["create", "--scenario-name", "default"], self.state)
+                self._up = self.run.show(create)
         return self._up
 
-    def scenarios(self) -> bool:
-        """Every scenario, one after the other, on the cluster that is up."""
-        return self._molecule("molecule scenarios", ["test", "--all", "--destroy", "never"])
+    def scenarios(self) -> tuple[bool, int]:
+        """Every scenario on the cluster that is up: whether all succeeded, and how many there were."""
+        folders = sorted(path.parent for path in (ROOT / "molecule").glob("*/molecule.yml"))
+        steps = [self._scenario(folder.name) for folder in folders if folder.name != "default"]
+        # Most of a scenario is waiting for the kubelet: a few more than there are cores run at a time.
+        return self.run.together(steps, at_once=SCENARIOS_AT_ONCE), len(steps)
+
+    def _scenario(self, name: str) -> Step:
+        state = self.state.with_name(f"molecule-{name}")
+        shutil.rmtree(state, ignore_errors=True)
+        shutil.copytree(self.state, state)  # Molecule reads there that the cluster has been created
+        command = ["test", "--scenario-name", name, "--destroy", "never"]
+        return self._molecule(f"molecule {name}", command, state)
 
     def down(self, *, keep: bool) -> bool:
         """Remove the cluster; true when none is left that this run made."""
@@ -44,20 +57,22 @@ class Cluster:
                 f"\nThe cluster stays: PODPATTERNS_CLUSTER={self.name}; without KEEP=1 the next run removes it"
             )
             return True
-        return self._molecule("remove the cluster", ["destroy", "--scenario-name", "default"])
+        destroy = self._molecule("remove the cluster", ["destroy", "--scenario-name", "default"], self.state)
+        return self.run.show(destroy)
 
     def env(self) -> dict[str, str]:
         """What leads a tool to the cluster, and Ansible to the artefact."""
         return {
             "KUBECONFIG": str(self.state / "kubeconfig"),
+            "PODPATTERNS_KUBECONFIG": str(self.state / "kubeconfig"),
             "PODPATTERNS_CLUSTER": self.name,
             "ANSIBLE_COLLECTIONS_PATH": str(self.tree),
         }
 
-    def _molecule(self, title: str, command: list[str]) -> bool:
+    def _molecule(self, title: str, command: list[str], state: Path) -> Step:
         env = {
             **self.env(),
-            "MOLECULE_EPHEMERAL_DIRECTORY": str(self.state),
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(state),
             "MOLECULE_GLOB": "molecule/*/molecule.yml",
         }
-        return self.run.show(Step(title, ["molecule", *command], env, ROOT))
+        return Step(title, ["molecule", *command], env)

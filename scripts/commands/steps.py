@@ -72,10 +72,13 @@ class Runner:
                 self.stop()
                 raise
 
-    def together(self, steps: Sequence[Step]) -> bool:
-        """Run steps side by side, one line each; the output of those that fail follows their line."""
+    def together(self, steps: Sequence[Step], at_once: int | None = None) -> bool:
+        """Run steps side by side, one line each; the output of those that fail follows their line.
+
+        `at_once` is how many run at a time; as many as there are cores where it is not given.
+        """
         succeeded = True
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=at_once or os.cpu_count()) as pool:
             waiting = {pool.submit(self._quietly, step): step for step in steps}
             try:
                 for done in as_completed(waiting):

@@ -90,7 +90,11 @@ class Parts:
 
     def molecule(self) -> bool:
         """Molecule's scenarios on a kind cluster, run from the installed artefact"""
-        return self.cluster.up() and self.cluster.scenarios()
+        if not self.cluster.up():
+            return False
+        succeeded, count = self.cluster.scenarios()
+        self.note = f"{count} scenarios"
+        return succeeded
 
     def conformance(self) -> bool:
         """what Kubernetes promises on init containers and sidecars, on the same cluster"""
