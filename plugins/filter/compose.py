@@ -16,7 +16,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition i
     check,
     parse,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
 
 NATIVE, BEFORE_NATIVE = (1, 29), (1, 28)
 
@@ -32,25 +31,12 @@ def compose(
     try:
         manifests = parse(definition)
         check(manifests)
-        return list(_composed(manifests, patterns, namespace, native, image_map or {}))
+        server = Server(NATIVE if native else BEFORE_NATIVE)
+        return composer.compose_all(
+            manifests, patterns, namespace=namespace, server=server, image_map=image_map
+        ).manifests
     except (BadDefinition, BadPattern) as error:
         raise AnsibleFilterError(f"podpatterns.core.compose: {error}") from error
-
-
-def _composed(
-    manifests: Sequence[dict[str, Any]],
-    patterns: Sequence[Any],
-    namespace: str,
-    native: bool,
-    image_map: Mapping[str, str],
-) -> Any:
-    server = Server(NATIVE if native else BEFORE_NATIVE)
-    for manifest in manifests:
-        if not is_workload(manifest):
-            yield manifest
-            continue
-        made = composer.compose(manifest, patterns, namespace=namespace, server=server, image_map=image_map)
-        yield from (*made.objects, made.manifest)
 
 
 class FilterModule:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._pod.template import TEMPLATE_PATHS, is_workload
+from .._pod.template import TEMPLATE_PATHS, is_workload, plain_copy, pod_spec
 from .catalogue import CATALOGUE, Pattern
 from .fragment import BadPattern, Fragment, Graft, Helper, Mode, Server, Target
 from .grace import check_grace
@@ -24,6 +24,7 @@ from .position import insert
 OBJECTS_ANNOTATION = "podpatterns.core/objects"
 TOKEN_VOLUME = "podpatterns-token"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+CONTAINER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,23 @@ class Composition:
     manifest: dict[str, Any]
     objects: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A whole definition with patterns on its workloads, each of these after the objects that it needs."""
+
+    manifests: list[dict[str, Any]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of the list of patterns, checked: what it holds is the same for every workload."""
+
+    pattern: Pattern
+    options: Mapping[str, Any]
+    context: Context
 
 
 @dataclass
@@ -45,7 +63,7 @@ class _Draft:
     marks: Marks = field(default_factory=Marks)
     cursor: int = 0
     helpers: list[Helper] = field(default_factory=list)
-    rules: list[Mapping[str, Any]] = field(default_factory=list)
+    rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     objects: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -54,6 +72,43 @@ class _Draft:
         """The Pod's spec."""
         spec: dict[str, Any] = self.template["spec"]
         return spec
+
+    def own(self, list_name: str) -> list[dict[str, Any]]:
+        """The user's own containers of a list."""
+        entries = self.spec.get(list_name) or ()
+        return [one for one in entries if isinstance(one, dict) and one["name"] not in self.marks.containers]
+
+    def seen_by_patterns(self) -> Target:
+        """The workload as the next pattern finds it: the user's containers, with what was grafted on them so far."""
+        if not self.marks.containers and not self.marks.grafts:
+            return self.target
+        own = {"containers": self.own("containers"), "initContainers": self.own("initContainers")}
+        return replace(self.target, pod_spec={**self.spec, **own})
+
+
+def compose_all(
+    manifests: Iterable[Mapping[str, Any]],
+    patterns: Sequence[Any],
+    *,
+    namespace: str = "default",
+    server: Server | None = None,
+    image_map: Mapping[str, str] | None = None,
+) -> Composed:
+    """Every object of a definition, with the patterns on each workload that has containers.
+
+    namespace: where a workload goes that names none. Otherwise as compose.
+    """
+    entries = _entries(patterns, server, image_map)
+    made: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for manifest in manifests:
+        if not pod_spec(manifest).get("containers"):
+            made.append(dict(manifest))
+            continue
+        one = _composed(manifest, entries, namespace)
+        made += [*one.objects, one.manifest]
+        warnings += one.warnings
+    return Composed(made, tuple(warnings))
 
 
 def compose(
@@ -69,14 +124,29 @@ def compose(
     patterns: mappings whose one key names the pattern and whose value holds its options. Composing a result
     again with the same list changes nothing. Raises BadPattern with one sentence.
     """
-    draft = _draft(manifest, namespace)
+    return _composed(manifest, _entries(patterns, server, image_map), namespace)
+
+
+def _entries(
+    patterns: Sequence[Any], server: Server | None, image_map: Mapping[str, str] | None
+) -> list[_Entry]:
+    if not isinstance(patterns, Sequence) or isinstance(patterns, str):
+        raise BadPattern(f"patterns is {patterns!r}; it must be a list of mappings, one for each pattern")
     names: set[str] = set()
-    for number, entry in enumerate(patterns):
-        pattern, options, where = _entry(entry, number)
-        name = _name(pattern, options, names, where)
-        context = Context(where, name, server or Server(), image_map or {})
-        validated = checked(options, pattern.options, pattern.rules, where)
-        _join(draft, pattern.build(validated, draft.target, context), validated, where)
+    entries = []
+    for number, given in enumerate(patterns):
+        pattern, options, where = _named(given, number)
+        context = Context(where, _name(pattern, options, names, where), server or Server(), image_map or {})
+        entries.append(_Entry(pattern, checked(options, pattern.options, pattern.rules, where), context))
+    return entries
+
+
+def _composed(manifest: Mapping[str, Any], entries: Sequence[_Entry], namespace: str) -> Composition:
+    draft = _draft(manifest, namespace)
+    for entry in entries:
+        where = entry.context.where
+        fragment = entry.pattern.build(entry.options, draft.seen_by_patterns(), entry.context)
+        _join(draft, fragment, entry.options, where)
     _give_account(draft)
     check_grace(draft.spec, draft.helpers, f"{draft.target.kind} {draft.target.name}")
     _write_marks(draft)
@@ -89,22 +159,37 @@ def _draft(manifest: Mapping[str, Any], namespace: str) -> _Draft:
         raise BadPattern(
             f"patterns are given, but {manifest.get('kind')} is no workload; those are {', '.join(TEMPLATE_PATHS)}"
         )
-    whole = copy.deepcopy(dict(manifest))
+    whole = plain_copy(manifest)
     template = whole
     for key in TEMPLATE_PATHS[whole["kind"]]:
         template = template[key]
     strip(template)
-    target = Target(
-        kind=whole["kind"],
-        name=whole["metadata"]["name"],
-        namespace=whole["metadata"].get("namespace") or namespace,
-        replicas=int(whole["spec"].get("replicas", 1)) if whole["kind"] != "Pod" else 1,
-        pod_spec=copy.deepcopy(template["spec"]),
+    return _Draft(
+        whole,
+        template,
+        Target(
+            kind=whole["kind"],
+            name=whole["metadata"]["name"],
+            namespace=whole["metadata"].get("namespace") or namespace,
+            replicas=_replicas(whole),
+            pod_spec=plain_copy(template["spec"]),
+        ),
     )
-    return _Draft(whole, template, target)
 
 
-def _entry(entry: Any, number: int) -> tuple[Pattern, Any, str]:
+def _replicas(manifest: Mapping[str, Any]) -> int:
+    given = manifest["spec"].get("replicas") if manifest["kind"] != "Pod" else None
+    if given is None:
+        return 1
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise BadPattern(
+            f"{manifest['kind']} {manifest['metadata']['name']}: spec.replicas is {given!r}; it must be a whole"
+            " number, 0 or more"
+        )
+    return given
+
+
+def _named(entry: Any, number: int) -> tuple[Pattern, Any, str]:
     where = f"patterns[{number}]"
     if not isinstance(entry, Mapping) or len(entry) != 1:
         raise BadPattern(f"{where} must be a mapping with one key, the pattern's name, such as wait_for")
@@ -118,6 +203,11 @@ def _entry(entry: Any, number: int) -> tuple[Pattern, Any, str]:
 
 def _name(pattern: Pattern, options: Any, taken: set[str], where: str) -> str:
     given = options.get("name") if isinstance(options, Mapping) else None
+    if given is not None and not CONTAINER_NAME.fullmatch(str(given)):
+        raise BadPattern(
+            f"{where}.name is {given!r}; a container's name has lower-case letters, digits and hyphens, 63 at most,"
+            " and begins and ends with a letter or digit"
+        )
     base = str(given or pattern.name.replace("_", "-"))
     name, number = base, 1
     while name in taken:
@@ -135,7 +225,7 @@ def _name(pattern: Pattern, options: Any, taken: set[str], where: str) -> str:
 
 
 def _join(draft: _Draft, fragment: Fragment, options: Mapping[str, Any], where: str) -> None:
-    mounts_token = bool(fragment.rules)
+    mounts_token = bool(fragment.rules or fragment.rules_elsewhere)
     for helper in fragment.helpers:
         _check_mode(draft, helper, where)
         _add_helper(draft, helper, where, mounts_token)
@@ -150,7 +240,9 @@ def _join(draft: _Draft, fragment: Fragment, options: Mapping[str, Any], where: 
     if fragment.share_process_namespace and "shareProcessNamespace" not in draft.spec:
         draft.spec["shareProcessNamespace"] = True
         draft.marks.fields.append("shareProcessNamespace")
-    draft.rules += fragment.rules
+    _add_rules(draft, draft.target.namespace, fragment.rules)
+    for namespace, rules in fragment.rules_elsewhere.items():
+        _add_rules(draft, namespace, rules)
     draft.objects += [_placed(item, draft.target.namespace) for item in fragment.objects]
     draft.warnings += fragment.warnings
 
@@ -167,9 +259,9 @@ def _check_mode(draft: _Draft, helper: Helper, where: str) -> None:
 
 
 def _add_helper(draft: _Draft, helper: Helper, where: str, mounts_token: bool) -> None:
-    spec = copy.deepcopy(dict(helper.spec))
+    spec = plain_copy(helper.spec)
     if mounts_token:
-        spec.setdefault("volumeMounts", []).append(
+        _list_of(spec, "volumeMounts").append(
             {"name": TOKEN_VOLUME, "mountPath": TOKEN_PATH, "readOnly": True}
         )
     if helper.mode is Mode.NATIVE:
@@ -180,7 +272,7 @@ def _add_helper(draft: _Draft, helper: Helper, where: str, mounts_token: bool) -
             f"{where}: the workload has a container named {spec['name']!r} already; give the pattern another name"
         )
     list_name = "containers" if helper.mode is Mode.CLASSIC else "initContainers"
-    entries = draft.spec.setdefault(list_name, [])
+    entries = _list_of(draft.spec, list_name)
     default = len(entries) if helper.mode is Mode.CLASSIC else draft.cursor
     index = insert(entries, spec, helper.position, default, f"{where}.position")
     if helper.mode is not Mode.CLASSIC and index <= draft.cursor:
@@ -190,7 +282,7 @@ def _add_helper(draft: _Draft, helper: Helper, where: str, mounts_token: bool) -
 
 
 def _add_volume(draft: _Draft, volume: Mapping[str, Any], where: str) -> None:
-    volumes = draft.spec.setdefault("volumes", [])
+    volumes = _list_of(draft.spec, "volumes")
     for existing in volumes:
         if existing["name"] == volume["name"]:
             if existing == volume:
@@ -198,15 +290,12 @@ def _add_volume(draft: _Draft, volume: Mapping[str, Any], where: str) -> None:
             raise BadPattern(
                 f"{where}: the workload has a volume named {volume['name']!r} of another kind; rename that one"
             )
-    volumes.append(copy.deepcopy(dict(volume)))
+    volumes.append(plain_copy(volume))
     draft.marks.volumes.append(volume["name"])
 
 
 def _add_graft(draft: _Draft, graft: Graft, where: str) -> None:
-    own = [one for one in draft.spec["containers"] if one["name"] not in draft.marks.containers]
-    own_inits = [
-        one for one in draft.spec.get("initContainers") or () if one["name"] not in draft.marks.containers
-    ]
+    own, own_inits = draft.own("containers"), draft.own("initContainers")
     chosen = (
         own if not graft.containers else [one for one in own + own_inits if one["name"] in graft.containers]
     )
@@ -226,7 +315,7 @@ def _add_graft(draft: _Draft, graft: Graft, where: str) -> None:
 def _graft_entry(
     draft: _Draft, container: dict[str, Any], list_name: str, key: str, entry: Mapping[str, Any], where: str
 ) -> None:
-    entries = container.setdefault(list_name, [])
+    entries = _list_of(container, list_name)
     for existing in entries:
         if existing.get(key) == entry[key]:
             if existing == entry:
@@ -235,13 +324,13 @@ def _graft_entry(
                 f"{where}: container {container['name']} has its own {list_name} entry {entry[key]!r} already;"
                 " remove it, or let the pattern use another one"
             )
-    entries.append(copy.deepcopy(dict(entry)))
+    entries.append(plain_copy(entry))
     marks = draft.marks.grafts.setdefault(container["name"], {})
     marks.setdefault("mounts" if key == "mountPath" else "env", []).append(entry[key])
 
 
 def _add_pull_secret(draft: _Draft, name: str) -> None:
-    secrets = draft.spec.setdefault("imagePullSecrets", [])
+    secrets = _list_of(draft.spec, "imagePullSecrets")
     if not any(one.get("name") == name for one in secrets):
         secrets.append({"name": name})
         draft.marks.pull_secrets.append(name)
@@ -270,7 +359,22 @@ def _placed(item: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     return {**item, "metadata": {"namespace": namespace, **item["metadata"]}}
 
 
+def _list_of(owner: dict[str, Any], name: str) -> list[Any]:
+    """The list of this name, made where it is missing or null."""
+    if owner.get(name) is None:
+        owner[name] = []
+    found: list[Any] = owner[name]
+    return found
+
+
 # --- access to the API --------------------------------------------------------------------------
+
+
+def _add_rules(draft: _Draft, namespace: str, rules: Sequence[Mapping[str, Any]]) -> None:
+    for rule in rules:
+        known = draft.rules.setdefault(namespace, [])
+        if rule not in known:
+            known.append(plain_copy(rule))
 
 
 def _give_account(draft: _Draft) -> None:
@@ -278,45 +382,43 @@ def _give_account(draft: _Draft) -> None:
     if not draft.rules:
         return
     target = draft.target
-    name = f"{target.name}-podpatterns"
+    name = f"{target.kind.lower()}-{target.name}-podpatterns"
     account = draft.spec.get("serviceAccountName")
     if account is None:
         account = name
         draft.spec["serviceAccountName"] = account
         draft.marks.fields.append("serviceAccountName")
-        draft.objects.append(
-            _placed(
-                {
-                    "apiVersion": "v1",
-                    "kind": "ServiceAccount",
-                    "metadata": {"name": account},
-                    "automountServiceAccountToken": False,
-                },
-                target.namespace,
-            )
-        )
-    metadata = {"name": name}
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": target.namespace}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-    rbac = "rbac.authorization.k8s.io/v1"
-    role = {"apiVersion": rbac, "kind": "Role", "metadata": metadata, "rules": _merged(draft.rules)}
-    binding = {
-        "apiVersion": rbac,
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "roleRef": reference,
-        "subjects": [subject],
-    }
-    draft.objects += [_placed(role, target.namespace), _placed(binding, target.namespace)]
+        draft.objects.append(_account(account, target.namespace))
+    for namespace, rules in draft.rules.items():
+        local = name if namespace == target.namespace else f"{target.namespace}-{name}"
+        draft.objects += _grant(local, namespace, rules, account, target.namespace)
     _add_volume(draft, _token_volume(), "patterns")
 
 
-def _merged(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    merged: list[dict[str, Any]] = []
-    for rule in rules:
-        if dict(rule) not in merged:
-            merged.append(dict(rule))
-    return merged
+def _account(name: str, namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": namespace},
+        "automountServiceAccountToken": False,
+    }
+
+
+def _grant(
+    name: str, namespace: str, rules: list[dict[str, Any]], account: str, account_namespace: str
+) -> list[dict[str, Any]]:
+    """A Role of the namespace, and its binding to the account."""
+    group = "rbac.authorization.k8s.io"
+    kinds = {"apiVersion": f"{group}/v1", "metadata": {"name": name, "namespace": namespace}}
+    return [
+        {**kinds, "kind": "Role", "rules": rules},
+        {
+            **kinds,
+            "kind": "RoleBinding",
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
+        },
+    ]
 
 
 def _token_volume() -> dict[str, Any]:

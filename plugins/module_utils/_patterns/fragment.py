@@ -76,6 +76,7 @@ class Fragment:
 
     objects: further manifests that the workload needs (RBAC, a Service, a Job); they go to its namespace.
     rules: RBAC policy rules that the helpers need; compose gives them an account.
+    rules_elsewhere: the same for other namespaces than the workload's, by namespace.
     """
 
     helpers: Sequence[Helper] = ()
@@ -85,5 +86,6 @@ class Fragment:
     annotations: Mapping[str, str] = field(default_factory=dict)
     objects: Sequence[Mapping[str, Any]] = ()
     rules: Sequence[Mapping[str, Any]] = ()
+    rules_elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     share_process_namespace: bool = False
     warnings: Sequence[str] = ()

@@ -17,8 +17,12 @@ def check_grace(pod_spec: Mapping[str, Any], helpers: Sequence[Helper], where: s
 
     Native sidecars are stopped one after another when the apps have ended; classic ones together with them.
     """
-    grace = int(pod_spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
-    apps = max((_hook_seconds(one) for one in pod_spec.get("containers") or ()), default=0)
+    grace = _whole(
+        pod_spec.get("terminationGracePeriodSeconds"),
+        DEFAULT_GRACE_SECONDS,
+        f"{where}: terminationGracePeriodSeconds",
+    )
+    apps = max((_hook_seconds(one, where) for one in pod_spec.get("containers") or ()), default=0)
     classic = max((one.shutdown_seconds for one in helpers if one.mode is Mode.CLASSIC), default=0)
     native = [one for one in helpers if one.mode is Mode.NATIVE and one.shutdown_seconds]
     needed = max(apps, classic) + sum(one.shutdown_seconds for one in native)
@@ -32,6 +36,16 @@ def check_grace(pod_spec: Mapping[str, Any], helpers: Sequence[Helper], where: s
     )
 
 
-def _hook_seconds(container: Mapping[str, Any]) -> int:
-    sleep = ((container.get("lifecycle") or {}).get("preStop") or {}).get("sleep") or {}
-    return int(sleep.get("seconds", 0))
+def _hook_seconds(container: Mapping[str, Any], where: str) -> int:
+    found: Any = container
+    for key in ("lifecycle", "preStop", "sleep", "seconds"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return _whole(found, 0, f"{where}: lifecycle.preStop.sleep.seconds of container {container.get('name')}")
+
+
+def _whole(value: Any, default: int, where: str) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadPattern(f"{where} is {value!r}; it must be a whole number of seconds, 0 or more")
+    return value

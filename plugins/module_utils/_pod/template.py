@@ -59,3 +59,17 @@ def pod_spec(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     """The Pod's spec inside any workload; empty where there is none."""
     spec = pod_template(manifest).get("spec")
     return spec if isinstance(spec, Mapping) else {}
+
+
+def plain_copy(value: Any) -> Any:
+    """A copy of JSON-like data that shares no mapping or list with the original; tuples become lists.
+
+    For such data this is several times faster than copy.deepcopy.
+    """
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, (dict, Mapping)):
+        return {key: plain_copy(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_copy(one) for one in value]
+    return value
