@@ -1,0 +1,330 @@
+"""What a scene must show, as values: each claim looks at the evidence and finds yes, no, or no telling.
+
+An order is a yes only where the stamps of one clock leave no doubt; a tie, or a stamp that is not there, is no
+telling. Nothing here waits, asks a cluster or knows which Pod a container belongs to but by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
+    ContainerFacts,
+    PodFacts,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import (
+    Instant,
+    Order,
+    from_status,
+    from_uptime,
+    order,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, Stamp
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Life:
+    """The evidence of one scene. timelines of its Pods, looks by name; shortfall says which goal was not reached."""
+
+    timelines: tuple[Timeline, ...] = ()
+    looks: Mapping[str, str] = field(default_factory=dict)
+    shortfall: str = ""
+
+    def stamp(self, container: str, event: str) -> Stamp | None:
+        """The first stamp of this event by this container."""
+        return next(iter(self.stamps(container, event)), None)
+
+    def stamps(self, container: str, event: str) -> list[Stamp]:
+        """All stamps of this event by this container, in the order of its clock."""
+        return [
+            one
+            for timeline in self.timelines
+            for one in timeline.stamps
+            if (one.container, one.event) == (container, event)
+        ]
+
+    def facts(self, container: str) -> ContainerFacts | None:
+        """The container's last state."""
+        found = (one for line in self.timelines for one in line.pod.containers if one.name == container)
+        return next(found, None)
+
+    def timeline(self, container: str) -> Timeline | None:
+        """The timeline of the Pod that has this container."""
+        holding = (one for one in self.timelines if any(c.name == container for c in one.pod.containers))
+        return next(holding, None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a claim found, with the evidence in a sentence."""
+
+    answer: Order
+    evidence: str
+
+
+Claim = Callable[[Life], Finding]
+
+
+class Verdict(StrEnum):
+    """Whether a cluster keeps a promise."""
+
+    CONFORMS = "conforms"
+    DEVIATES = "deviates"
+    UNJUDGED = "could not judge"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its findings and the evidence that they rest on."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    life: Life
+
+
+def judge(claims: Sequence[Claim], life: Life) -> Judgement:
+    """One no is a deviation. Short of that, a tie, a gap or a goal that was not reached leaves no verdict."""
+    findings = tuple(claim(life) for claim in claims)
+    answers = {finding.answer for finding in findings}
+    if Order.NO in answers:
+        return Judgement(Verdict.DEVIATES, findings, life)
+    if Order.TIE in answers or life.shortfall or not findings:
+        return Judgement(Verdict.UNJUDGED, findings, life)
+    return Judgement(Verdict.CONFORMS, findings, life)
+
+
+def _found(holds: bool, evidence: str) -> Finding:
+    return Finding(Order.YES if holds else Order.NO, evidence)
+
+
+# --- moments ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in a container's life, and how to find it."""
+
+    name: str
+    find: Callable[[Life], Instant | None]
+
+
+def birth(container: str) -> Moment:
+    """When the kernel made the container's process, as the process itself reads it in /proc."""
+
+    def find(life: Life) -> Instant | None:
+        stamp = life.stamp(container, "begin")
+        return from_uptime(stamp.detail) if stamp else None
+
+    return Moment(f"start of {container}", find)
+
+
+def mark(container: str, event: str) -> Moment:
+    """When the container said so for the first time."""
+
+    def find(life: Life) -> Instant | None:
+        stamp = life.stamp(container, event)
+        return stamp.at if stamp else None
+
+    return Moment(f"{event!r} of {container}", find)
+
+
+def end(container: str) -> Moment:
+    """When the container wrote its last stamp; its process outlives it by a tick of the clock, no less."""
+    return Moment(f"end of {container}", mark(container, "end").find)
+
+
+def started_status(container: str) -> Moment:
+    """When the runtime says that the container's last attempt started: whole seconds."""
+
+    def find(life: Life) -> Instant | None:
+        facts = life.facts(container)
+        return from_status(facts.started_at) if facts else None
+
+    return Moment(f"status start of {container}", find)
+
+
+def first_line(container: str) -> Moment:
+    """The runtime's stamp on the container's first line: at that moment or shortly before it was written."""
+
+    def find(life: Life) -> Instant | None:
+        return next((line.logged for line in _lines(life, container) if line.logged), None)
+
+    return Moment(f"first line of {container}", find)
+
+
+def _lines(life: Life, container: str) -> list[Line]:
+    return [line for one in life.timelines for line in one.lines if line.container == container]
+
+
+def before(first: Moment, second: Moment, by: float = 0.0) -> Claim:
+    """The first came before the second, by more than so many seconds."""
+    wanted = f"{first.name} comes before {second.name}" + (f" by {by:g} s" if by else "")
+
+    def claim(life: Life) -> Finding:
+        one, two = first.find(life), second.find(life)
+        if one is None or two is None:
+            missing = first.name if one is None else second.name
+            return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
+        later = replace(one, earliest=one.earliest + by, latest=one.latest + by)
+        return Finding(order(later, two), f"{wanted}: {shown(one)}, {shown(two)}")
+
+    return claim
+
+
+def shown(instant: Instant) -> str:
+    """An instant as evidence: the number and whose it is."""
+    if instant.clock == "uptime":
+        return f"{instant.earliest:.2f} s of the kernel's clock"
+    digits = 0 if instant.error else 6
+    return f"{instant.earliest % 3600:.{digits}f} s past the hour ({instant.source.value} stamp)"
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def says(container: str, event: str, detail: str | None = None) -> Claim:
+    """The container said this event, with this detail where one is given; having ended without it is a no."""
+    wanted = f"{container} says {event!r}" + (f" {detail!r}" if detail is not None else "")
+
+    def claim(life: Life) -> Finding:
+        said = life.stamps(container, event)
+        if not said:
+            over = life.stamp(container, "end") is not None
+            last = "it ended without" if over else "no such stamp, and none of its end"
+            return Finding(Order.NO if over else Order.TIE, f"{wanted}: {last}")
+        details = [one.detail for one in said]
+        return _found(
+            detail is None or detail in details, f"{wanted}: it said {', '.join(map(repr, details))}"
+        )
+
+    return claim
+
+
+def agree(first: tuple[str, str], *others: tuple[str, str]) -> Claim:
+    """All containers said the same detail, which is not empty; each is a pair of container and event."""
+    wanted = f"{', '.join(container for container, _event in (first, *others))} say the same"
+
+    def claim(life: Life) -> Finding:
+        said = {}
+        for container, event in (first, *others):
+            stamp = life.stamp(container, event)
+            if stamp is None and life.stamp(container, "end") is None:
+                return Finding(
+                    Order.TIE, f"{wanted}: there is no {event!r} of {container}, and none of its end"
+                )
+            said[f"{container} {event}"] = stamp.detail if stamp else ""
+        values = set(said.values())
+        told = ", ".join(f"{who} {what!r}" for who, what in said.items())
+        return _found(len(values) == 1 and "" not in values, f"{wanted}: {told}")
+
+    return claim
+
+
+def prints(container: str, text: str) -> Claim:
+    """Some line of the container's log is this text."""
+
+    def claim(life: Life) -> Finding:
+        texts = [line.text for line in _lines(life, container)]
+        wanted = f"{container} prints {text!r}"
+        if not texts:
+            return Finding(Order.TIE, f"{wanted}: its log is empty or was not there to read")
+        return _found(text in texts, f"{wanted}: its first lines are {texts[:3]}")
+
+    return claim
+
+
+def looks(name: str, text: str) -> Claim:
+    """What was found by looking inside a container contains this text."""
+
+    def claim(life: Life) -> Finding:
+        found = life.looks.get(name)
+        if found is None:
+            return Finding(Order.TIE, f"{name} contains {text!r}: nobody could look")
+        return _found(text in found, f"{name} contains {text!r}: it is {found[:120]!r}")
+
+    return claim
+
+
+# --- states -------------------------------------------------------------------------------------
+
+Test = Callable[[PodFacts], bool]
+
+
+def the(container: str, test: Callable[[ContainerFacts], bool]) -> Test:
+    """A test of a Pod by one of its containers; a Pod without it fails the test."""
+    return lambda pod: any(one.name == container and test(one) for one in pod.containers)
+
+
+def succeeded(container: str) -> Claim:
+    """The container's last state is an end with exit code 0."""
+    return _last(container, "ended with exit code 0", lambda facts: facts.succeeded, lambda f: f.exit_code)
+
+
+def restarted(container: str, times: int) -> Claim:
+    """The container was restarted exactly so many times."""
+    return _last(container, f"restarted {times} times", lambda f: f.restarts == times, lambda f: f.restarts)
+
+
+def _last(
+    container: str,
+    wanted: str,
+    test: Callable[[ContainerFacts], bool],
+    what: Callable[[ContainerFacts], object],
+) -> Claim:
+    def claim(life: Life) -> Finding:
+        facts = life.facts(container)
+        if facts is None or (facts.state != "terminated" and life.shortfall):
+            return Finding(Order.TIE, f"{container} {wanted}: it did not get there")
+        return _found(test(facts), f"{container} {wanted}: {facts.state}, {what(facts)}")
+
+    return claim
+
+
+def once(container: str, wanted: str, test: Test) -> Claim:
+    """Some state that was seen of the container's Pod passes the test; none is no telling, a watch may skip it."""
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        versions = timeline.versions if timeline else ()
+        for number, seen in enumerate(versions, start=1):
+            if test(seen.pod):
+                return Finding(Order.YES, f"{wanted}: in state {number} of {len(versions)} seen")
+        return Finding(Order.TIE, f"{wanted}: in none of the {len(versions)} states seen")
+
+    return claim
+
+
+def always(container: str, wanted: str, test: Test) -> Claim:
+    """Every state that was seen of the container's Pod passes the test."""
+    return _in_every_state(container, wanted, lambda _pod: True, test)
+
+
+def whenever(container: str, when: str, condition: Test, wanted: str, test: Test) -> Claim:
+    """Every state that was seen and meets the condition passes the test; if none meets it, there is no telling."""
+    return _in_every_state(container, f"whenever {when}, {wanted}", condition, test)
+
+
+def _in_every_state(container: str, wanted: str, condition: Test, test: Test) -> Claim:
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        versions = [seen.pod for seen in timeline.versions if condition(seen.pod)] if timeline else []
+        if not versions:
+            return Finding(Order.TIE, f"{wanted}: no such state was seen")
+        for number, version in enumerate(versions, start=1):
+            if not test(version):
+                where = f"not in state {number} of {len(versions)} seen"
+                return Finding(Order.NO, f"{wanted}: {where}: {_states(version)}")
+        return Finding(Order.YES, f"{wanted}: in all {len(versions)} states seen")
+
+    return claim
+
+
+def _states(pod: PodFacts) -> str:
+    said = (
+        f"{one.name} {one.state}{f' ({one.reason})' if one.reason else ''}{', started' if one.started else ''}"
+        for one in pod.containers
+    )
+    return f"{pod.phase}: {'; '.join(said)}"

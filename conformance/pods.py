@@ -1,0 +1,190 @@
+"""Pods and scenes, declared: a line a container. Nothing here knows a cluster or an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS, Role
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
+
+from conformance.script import BOARD, aside, until_its_end, until_told
+
+Manifest = Mapping[str, Any]
+
+SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
+# Any user but root will do; this one is nobody in most images.
+NOBODY = {"runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A container that speaks the words of script.py, to its end or until it is told to stop.
+
+    fields are further ones of its spec.
+    """
+
+    name: str
+    role: Role
+    stays: bool
+    lines: tuple[str, ...]
+    fields: Mapping[str, Any]
+
+    def spec(self) -> dict[str, Any]:
+        """The container's spec, complete but for the image and the lab's environment."""
+        text = until_told(*self.lines) if self.stays else until_its_end(*self.lines)
+        mounts = [{"name": "board", "mountPath": BOARD}, *self.fields.get("volumeMounts", ())]
+        return {
+            "name": self.name,
+            "command": ["sh", "-c", text],
+            "securityContext": SPEAKER,
+            **({"restartPolicy": "Always"} if self.role is Role.SIDECAR else {}),
+            **self.fields,
+            "volumeMounts": mounts,
+        }
+
+
+def init(name: str, *lines: str, **fields: Any) -> Speaker:
+    """A plain init container: it does its lines and exits 0."""
+    return Speaker(name, Role.INIT, False, lines, fields)
+
+
+def sidecar(name: str, *lines: str, **fields: Any) -> Speaker:
+    """A native sidecar: it does its lines and stays until it gets TERM."""
+    return Speaker(name, Role.SIDECAR, True, lines, fields)
+
+
+def app(name: str, *lines: str, **fields: Any) -> Speaker:
+    """An app container: it does its lines and exits 0."""
+    return Speaker(name, Role.APP, False, lines, fields)
+
+
+def resident(name: str, *lines: str, **fields: Any) -> Speaker:
+    """An app container that does its lines and stays until it gets TERM."""
+    return Speaker(name, Role.APP, True, lines, fields)
+
+
+def pod(name: str, *speakers: Speaker, **spec: Any) -> dict[str, Any]:
+    """A Pod of these containers that runs to its end, unless spec says another restartPolicy."""
+    volumes = [{"name": "board", "emptyDir": {}}, *spec.pop("volumes", ())]
+    security = {**NOBODY, **spec.pop("securityContext", {})}
+    inits = [one.spec() for one in speakers if one.role is not Role.APP]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"pod": name}},
+        "spec": {
+            "restartPolicy": "Never",
+            **({"initContainers": inits} if inits else {}),
+            "containers": [one.spec() for one in speakers if one.role is Role.APP],
+            "securityContext": security,
+            "volumes": volumes,
+            **spec,
+        },
+    }
+
+
+def probe(*lines: str, **settings: Any) -> dict[str, Any]:
+    """An exec probe, once a second, that a busy node has time to run."""
+    return {
+        "exec": {"command": aside(*lines)},
+        "periodSeconds": 1,
+        "timeoutSeconds": 10,
+        "failureThreshold": 120,
+        **settings,
+    }
+
+
+def hook(*lines: str) -> dict[str, Any]:
+    """The handler of a lifecycle hook."""
+    return {"exec": {"command": aside(*lines)}}
+
+
+def mount(volume: str, path: str, **fields: Any) -> dict[str, Any]:
+    """A volumeMounts entry."""
+    return {"name": volume, "mountPath": path, **fields}
+
+
+def value(name: str, text: str) -> dict[str, Any]:
+    """An env entry with a literal value."""
+    return {"name": name, "value": text}
+
+
+def from_field(name: str, path: str) -> dict[str, Any]:
+    """An env entry from a field of the Pod."""
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A command that is run inside a container once the Pods of the scene are there."""
+
+    container: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is made to see a behaviour, under the name of its first Pod.
+
+    goal: what its Pods are waited for. grace: seconds that trouble may last before the wait for them ends.
+    restricted: whether the Pods are to pass the restricted Pod Security Standard. stuck: the goal is not meant to
+    be reached. alone: needs a namespace of its own, as the names of its objects are not ours to choose. looks: by
+    the name that claims know them by.
+    """
+
+    manifests: tuple[Manifest, ...]
+    goal: str = "auto"
+    grace: float = 30.0
+    restricted: bool = True
+    stuck: bool = False
+    alone: str = ""
+    looks: Mapping[str, Look] = field(default_factory=dict)
+
+    @property
+    def pods(self) -> tuple[Manifest, ...]:
+        """The Pods among the manifests."""
+        return tuple(one for one in self.manifests if is_workload(one))
+
+    @property
+    def name(self) -> str:
+        """What tells scenes apart."""
+        return self.alone or str(self.pods[0]["metadata"]["name"])
+
+
+def scene(*manifests: Manifest, **settings: Any) -> Scene:
+    """A scene of these objects."""
+    return Scene(manifests, **settings)
+
+
+def scene_of_file(path: Path, name: str, looks: Mapping[str, Look]) -> Scene:
+    """The manifests of a file, unchanged, in a namespace of their own."""
+    manifests = tuple(one for one in yaml.safe_load_all(path.read_text()) if one)
+    return Scene(manifests, restricted=False, alone=name, looks=looks)
+
+
+def dressed(manifest: Manifest, image: str, patience: int, window: int) -> dict[str, Any]:
+    """The manifest with the image and the environment that our containers need; others stay as they are.
+
+    patience: seconds to wait inside a container for what must come. window: seconds to give what must not come.
+    """
+    if manifest.get("kind") != "Pod":
+        return dict(manifest)
+    spec = dict(pod_spec(manifest))
+    for spec_list in SPEC_LISTS:
+        if spec_list in spec:
+            spec[spec_list] = [
+                one if "image" in one else _clothed(one, image, patience, window) for one in spec[spec_list]
+            ]
+    return {**manifest, "spec": spec}
+
+
+def _clothed(container: Mapping[str, Any], image: str, patience: int, window: int) -> dict[str, Any]:
+    given = {"NAME": container["name"], "PATIENCE": str(patience), "WINDOW": str(window)}
+    own = container.get("env", ())
+    names = {entry["name"] for entry in own}
+    lent = [value(name, text) for name, text in given.items() if name not in names]
+    return {**container, "image": image, "env": [*lent, *own]}

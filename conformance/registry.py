@@ -1,0 +1,75 @@
+"""What a behaviour is, where its promise stands, and all of them by their ids."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from conformance.claims import Claim, Life
+from conformance.pods import Scene
+
+# Where promises stand; a behaviour may add a word on what it rests on.
+INIT_DOCS = "Kubernetes documentation, Init Containers"
+SIDECAR_DOCS = "Kubernetes documentation, Sidecar Containers"
+IMAGE_DOCS = "Kubernetes documentation, Images"
+POD_DOCS = "Kubernetes documentation, Pods"
+LIFECYCLE_DOCS = "Kubernetes documentation, Pod Lifecycle"
+HOOK_DOCS = "Kubernetes documentation, Container Lifecycle Hooks"
+PROBE_DOCS = "Kubernetes documentation, Liveness, Readiness and Startup Probes"
+VOLUME_DOCS = "Kubernetes documentation, Volumes"
+SERVICE_DOCS = "Kubernetes documentation, Service"
+DNS_DOCS = "Kubernetes documentation, DNS for Services and Pods"
+KEP_753 = "KEP-753, Sidecar Containers"
+
+Doctor = Callable[[Life], Life]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """A promise, the scene that puts it to the test, what must be seen, and a twin that must not show it.
+
+    id: as in the project's list of behaviours. since: the Kubernetes version. gate: the feature gate, if any,
+    that must be on. tier: what a check needs: `portable` is a kubeconfig alone. twin: a scene in which the
+    promise does not hold, or a way to doctor the scene's own evidence so that it does not.
+    """
+
+    id: str
+    statement: str
+    source: str
+    since: str
+    scene: Scene
+    shows: tuple[Claim, ...]
+    twin: Scene | Doctor
+    gate: str = ""
+    tier: str = "portable"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True)
+class Area:
+    """The behaviours of one subject; each test file has one."""
+
+    name: str
+    behaviours: tuple[Behaviour, ...]
+
+    def scenes(self, ids: set[str]) -> list[Scene]:
+        """What must run to judge these behaviours and their twins, each scene once."""
+        found: dict[str, Scene] = {}
+        for behaviour in self.behaviours:
+            if behaviour.id in ids:
+                found.setdefault(behaviour.scene.name, behaviour.scene)
+                if isinstance(behaviour.twin, Scene):
+                    found.setdefault(behaviour.twin.name, behaviour.twin)
+        return list(found.values())
+
+
+AREA_FILES = ("test_start_order", "test_shared_volumes", "test_shared_network", "test_seed")
+
+
+def areas() -> Iterator[Area]:
+    """Every area of the suite, in the order of its files."""
+    for name in AREA_FILES:
+        yield importlib.import_module(f"conformance.{name}").AREA

@@ -1,0 +1,33 @@
+"""A judgement in words: the promise, where it stands, what was found, and the timeline that proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.text import stamp_table, table
+
+from conformance.claims import Judgement
+from conformance.registry import Area, Behaviour
+
+WORDS = {Order.YES: "yes", Order.NO: "NO", Order.TIE: "no telling"}
+
+
+def report(area: Area, behaviour: Behaviour, judgement: Judgement) -> str:
+    """The whole report of one judgement, a terminal's width wide where names allow."""
+    return "\n".join(_report(area, behaviour, judgement))
+
+
+def _report(area: Area, behaviour: Behaviour, judgement: Judgement) -> Iterator[str]:
+    gate = f", gate {behaviour.gate}" if behaviour.gate else ""
+    yield f"{behaviour.id} ({area.name}): {judgement.verdict}"
+    yield f"promise   {behaviour.statement}"
+    yield f"source    {behaviour.source}; since {behaviour.since}{gate}"
+    for finding in judgement.findings:
+        yield f"evidence  {WORDS[finding.answer]:<10} {finding.evidence}"
+    if judgement.life.shortfall:
+        yield f"evidence  {WORDS[Order.TIE]:<10} {judgement.life.shortfall}"
+    for timeline in judgement.life.timelines:
+        yield ""
+        yield from table(timeline)
+        yield from stamp_table(timeline)

@@ -1,0 +1,57 @@
+"""The words that the containers of a scene speak: a few lines of shell that every sh of a busybox understands.
+
+Every container writes stamps to its log, `@ UPTIME EVENT [DETAIL...]`, on the kernel's own clock, which is one
+for all containers of a node and ticks a hundred times a second. `begin` carries, besides, when the kernel made
+the container's process: that is when the runtime started it, however late the shell came to say so.
+"""
+
+from __future__ import annotations
+
+# Where the containers of a Pod see each other's marks.
+BOARD = "/board"
+
+WORDS = rf"""
+now() {{ read -r now _ < /proc/uptime; }}
+hundredths() {{ now; hundredths=${{now%.*}}${{now#*.}}; }}
+say() {{ now; echo "@ $now $*"; }}
+hook_say() {{ say "$@" > /proc/1/fd/1; }}
+tick() {{ now; tock=$now; while now; [ "$now" = "$tock" ]; do :; done; }}
+mark() {{ : > {BOARD}/$1; }}
+marked() {{ [ -e {BOARD}/$1 ]; }}
+begin() {{
+  set -- $(cat /proc/$$/stat); shift 21
+  say begin "${{1%??}}.${{1#"${{1%??}}"}}"
+  mark "$NAME"
+}}
+within() {{
+  hundredths; until=$((hundredths + $1 * 100)); shift
+  until "$@" > /dev/null 2>&1; do
+    hundredths; [ "$hundredths" -lt "$until" ] || return 1
+    sleep 0.2
+  done
+}}
+await() {{ if within "$PATIENCE" marked "$1"; then say saw "$1"; else say missed "$1"; fi; }}
+linger() {{ within "$WINDOW" marked "$1" || :; }}
+fetch() {{ timeout 5 wget -q -O - "$1"; }}
+serve() {{ httpd -f -p "$1" -h {BOARD} & server=$!; within "$PATIENCE" fetch "http://127.0.0.1:${{1##*:}}/$NAME"; }}
+tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else say "$event-failed" $told; fi; }}
+""".strip()
+
+# A sidecar stays until it is told to stop; PID 1 gets no signal that it does not ask for.
+STAY = "while :; do sleep 3600 & wait $!; done"
+TRAP = "trap 'say term; say end; tick; exit 0' TERM"
+
+
+def until_its_end(*lines: str) -> str:
+    """A container that says when it began, does its lines, says its end and is not gone before the clock ticks."""
+    return "\n".join([WORDS, "begin", *lines, "say end", "tick"])
+
+
+def until_told(*lines: str) -> str:
+    """A container that does its lines and then stays until it gets TERM."""
+    return "\n".join([WORDS, TRAP, "begin", *lines, STAY])
+
+
+def aside(*lines: str) -> list[str]:
+    """The command of a hook or a probe that speaks the same words."""
+    return ["sh", "-c", "\n".join([WORDS, *lines])]
