@@ -15,13 +15,14 @@ from ._cluster.capabilities import optional_kinds, version
 from ._cluster.logs import events_of, last_words
 from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
 from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch, list_once
+from ._lifecycle.events import event_time
 from ._lifecycle.facts import PodFacts
 from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
 from ._lifecycle.text import pending_reason, progress
 from ._lifecycle.timeline import Timeline
 from ._lifecycle.trouble import Trouble
-from ._lifecycle.view import View, Workload, event_time
-from ._patterns.compose import compose, noted_objects
+from ._lifecycle.view import View, Workload
+from ._patterns.compose import compose_all, noted_objects
 from ._patterns.fragment import BadPattern, Server
 from ._pod.definition import BadDefinition, check
 from ._pod.template import is_workload, pod_spec
@@ -140,23 +141,16 @@ def _compose(
     """The manifests with the patterns on every workload, and the objects that these need."""
     if not request.patterns:
         return manifests, ()
-    workloads = [manifest for manifest in manifests if is_workload(manifest)]
-    if not workloads:
+    if not any(is_workload(manifest) for manifest in manifests):
         raise BadPattern("patterns are given, but the definition has no workload to put them on")
-    server = Server(version(api), optional_kinds(api))
-    composed: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for manifest in manifests:
-        if not is_workload(manifest):
-            composed.append(manifest)
-            continue
-        namespace = manifest["metadata"].get("namespace") or request.namespace or "default"
-        made = compose(
-            manifest, request.patterns, namespace=namespace, server=server, image_map=request.image_map
-        )
-        composed += [*made.objects, made.manifest]
-        warnings += made.warnings
-    return composed, tuple(warnings)
+    composed = compose_all(
+        manifests,
+        request.patterns,
+        namespace=request.namespace or "default",
+        server=Server(version(api), optional_kinds(api)),
+        image_map=request.image_map,
+    )
+    return composed.manifests, composed.warnings
 
 
 def _goals(manifests: Sequence[Mapping[str, Any]], request: Request) -> list[str]:

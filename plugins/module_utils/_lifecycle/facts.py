@@ -18,7 +18,6 @@ class Termination:
     exit_code: int
     reason: str | None
     message: str | None
-    signal: int | None
     started_at: str | None
     finished_at: str | None
 
@@ -28,10 +27,12 @@ class ContainerFacts:
     """One container of one Pod, as the status tells it.
 
     state: waiting, running or terminated. `last` is the attempt before the present one, if any.
+    retried: whether the kubelet starts it anew after a failure, so far as its restart policies tell.
     """
 
     name: str
     role: Role
+    retried: bool = True
     state: str = "waiting"
     started: bool = False
     ready: bool = False
@@ -56,7 +57,7 @@ class ContainerFacts:
         """The failed attempt that matters now: the present one, or the last one while it waits for the next."""
         if self.state == "terminated" and self.exit_code not in (None, 0):
             return Termination(
-                self.exit_code or 0, self.reason, self.message, None, self.started_at, self.finished_at
+                self.exit_code or 0, self.reason, self.message, self.started_at, self.finished_at
             )
         if self.state == "waiting" and self.last is not None and self.last.exit_code != 0:
             return self.last
@@ -176,15 +177,22 @@ def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     }
     for container in containers(spec):
         entry = seen[container.spec_list].get(container.name)
-        yield _container(container.name, container.role, entry or {})
+        yield _container(container.name, container.role, _retried(container.spec, spec), entry or {})
 
 
-def _container(name: str, role: Role, entry: Mapping[str, Any]) -> ContainerFacts:
+def _retried(container: Mapping[str, Any], pod_spec: Mapping[str, Any]) -> bool:
+    """A container's own policy comes before the Pod's, and rules by exit code before both."""
+    policy = container.get("restartPolicy") or pod_spec.get("restartPolicy", "Always")
+    return policy != "Never" or bool(container.get("restartPolicyRules"))
+
+
+def _container(name: str, role: Role, retried: bool, entry: Mapping[str, Any]) -> ContainerFacts:
     state, detail = _state(entry.get("state"))
     last_state, last_detail = _state(entry.get("lastState"))
     return ContainerFacts(
         name=name,
         role=role,
+        retried=retried,
         state=state,
         # A plain init container's `started` falls back to false at its end; that it ran is in its state.
         started=bool(entry.get("started")),
@@ -213,7 +221,6 @@ def _termination(detail: Mapping[str, Any]) -> Termination:
         exit_code=detail.get("exitCode", 0),
         reason=detail.get("reason"),
         message=detail.get("message"),
-        signal=detail.get("signal"),
         started_at=detail.get("startedAt"),
         finished_at=detail.get("finishedAt"),
     )

@@ -10,13 +10,16 @@ from enum import StrEnum
 from typing import Any
 
 from .._pod.container import Role
-from .facts import ContainerFacts, PodFacts, conditions_of
+from .facts import Condition, ContainerFacts, PodFacts, conditions_of
+from .instant import unix_seconds
 from .trouble import Trouble, event_troubles, pod_troubles
 from .view import View, Workload
 
 GOALS = ("auto", "exists", "started", "initialized", "ready", "completed")
 
 _COMPLETES = frozenset({"Pod", "Job"})
+# What keeps a controller from making Pods, by the field of its spec.
+_HELD = {"suspend": "suspended", "paused": "paused"}
 _WAITED_FOR = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
 
 
@@ -59,10 +62,16 @@ def goal_for(kind: str, pod_spec: Mapping[str, Any], goal: str) -> str:
         if kind == "Job" or (kind == "Pod" and pod_spec.get("restartPolicy", "Always") != "Always"):
             return "completed"
         return "ready"
-    if goal == "completed" and kind not in _COMPLETES:
-        raise UnfitGoal(
-            f"goal is 'completed', but a {kind} never completes; use ready, started or initialized"
-        )
+    if goal == "completed":
+        if kind not in _COMPLETES:
+            raise UnfitGoal(
+                f"goal is 'completed', but a {kind} never completes; use ready, started or initialized"
+            )
+        if kind == "Pod" and pod_spec.get("restartPolicy", "Always") == "Always":
+            raise UnfitGoal(
+                "goal is 'completed', but a Pod that always restarts never completes; use ready, started or"
+                " initialized, or set restartPolicy: Never"
+            )
     return goal
 
 
@@ -109,39 +118,47 @@ def _judge_pod(workload: Workload, view: View) -> Standing:
     troubles = tuple(pod_troubles(pod, view.events_about(workload.uid)))
     if any(not trouble.heals for trouble in troubles):
         return _failed(*troubles)
-    return Standing(Verdict.PENDING, _why_pending(pod), 0, 1, troubles)
+    return Standing(Verdict.PENDING, _why_pending(pod, workload.goal), 0, 1, troubles)
 
 
 def _judge_controller(workload: Workload, view: View) -> Standing:
     item = view.controllers.get(workload.uid)
     if item is None:
         return Standing(Verdict.PENDING, "not seen yet")
-    pods = view.pods_of(workload)
-    wanted = _wanted(item)
+    wanted = _wanted(item, workload.goal)
+    if not _caught_up(item):
+        # Until then its status, and the Pods it has, are those of the template before.
+        return Standing(Verdict.PENDING, "its controller has not caught up", 0, wanted)
+    made = view.pods_of(workload)
+    pods = [pod for pod in made if not pod.deleting]
+    if item["kind"] != "Job":
+        # A controller replaces Pods that have ended, such as evicted ones.
+        pods = [pod for pod in pods if pod.phase not in ("Failed", "Succeeded")]
     reached = _count(workload, item, pods)
     if _settled(workload, item, reached, wanted):
         return Standing(Verdict.DONE, workload.goal, wanted, wanted)
-    troubles = tuple(_controller_troubles(workload, item, pods, view))
+    troubles = tuple(_controller_troubles(workload, item, made if len(pods) < wanted else pods, view))
     if any(not trouble.heals for trouble in troubles):
         # The verdict is the controller's, the cause is in its Pods: say the cause first.
         causes = sorted(troubles, key=lambda trouble: trouble.container is None)
         return Standing(Verdict.FAILED, causes[0].sentence, reached, wanted, tuple(causes))
     waiting = next((pod for pod in pods if not _reached(pod, workload.goal)), None)
     reason = (
-        f"{waiting.name}: {_why_pending(waiting)}"
+        f"{waiting.name}: {_why_pending(waiting, workload.goal)}"
         if waiting
         else _why_unsettled(workload, item, pods, wanted)
     )
     return Standing(Verdict.PENDING, reason, reached, wanted, troubles)
 
 
-def _wanted(item: Mapping[str, Any]) -> int:
+def _wanted(item: Mapping[str, Any], goal: str) -> int:
     spec, status = item.get("spec") or {}, item.get("status") or {}
     if item["kind"] == "DaemonSet":
         return int(status.get("desiredNumberScheduled", 0))
     if item["kind"] == "Job":
         parallelism, completions = spec.get("parallelism", 1), spec.get("completions")
-        return int(parallelism if completions is None else min(parallelism, completions))
+        at_once = parallelism if completions is None else min(parallelism, completions)
+        return int(completions or at_once if goal == "completed" else at_once)
     return int(spec.get("replicas", 1))
 
 
@@ -157,11 +174,22 @@ def _settled(workload: Workload, item: Mapping[str, Any], reached: int, wanted: 
         done = conditions_of(status)
         complete = "Complete" in done and done["Complete"].true
         return complete if workload.goal == "completed" else (complete or reached >= wanted)
-    if int(status.get("observedGeneration", 0)) < int(item["metadata"].get("generation", 0)):
-        return False
     if workload.goal != "ready":
-        return reached >= wanted
+        return reached >= wanted and _updated(item, wanted)
     return _rolled_out(item, wanted)
+
+
+def _caught_up(item: Mapping[str, Any]) -> bool:
+    """Whether the status is about the present spec; a Job's spec never changes, and has no such number."""
+    observed = int((item.get("status") or {}).get("observedGeneration", 0))
+    return item["kind"] == "Job" or observed >= int(item["metadata"].get("generation", 0))
+
+
+def _updated(item: Mapping[str, Any], wanted: int) -> bool:
+    """Whether a StatefulSet that leaves some Pods on the template before has updated the others."""
+    strategy = item["spec"].get("updateStrategy") or {}
+    partition = int((strategy.get("rollingUpdate") or {}).get("partition", 0))
+    return not partition or int((item.get("status") or {}).get("updatedReplicas", 0)) >= wanted - partition
 
 
 def _rolled_out(item: Mapping[str, Any], wanted: int) -> bool:
@@ -188,9 +216,8 @@ def _stateful_set_rolled_out(item: Mapping[str, Any], wanted: int) -> bool:
         return False
     if strategy.get("type") == "OnDelete":
         return True
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition", 0))
-    if partition:
-        return int(status.get("updatedReplicas", 0)) >= wanted - partition
+    if (strategy.get("rollingUpdate") or {}).get("partition"):
+        return _updated(item, wanted)
     return (
         status.get("updateRevision") == status.get("currentRevision")
         or status.get("updatedReplicas", 0) >= wanted
@@ -201,9 +228,10 @@ def _controller_troubles(
     workload: Workload, item: Mapping[str, Any], pods: list[PodFacts], view: View
 ) -> Iterator[Trouble]:
     conditions = conditions_of(item.get("status") or {})
-    final = conditions.get("Failed") if item["kind"] == "Job" else conditions.get("Progressing")
-    lost = final is not None and (final.true if item["kind"] == "Job" else final.status == "False")
-    for pod in pods:
+    final = _final(item["kind"], conditions)
+    lost = final is not None
+    # The last of a Job's attempts is the one that still has its log.
+    for pod in reversed(pods) if item["kind"] == "Job" else pods:
         for trouble in pod_troubles(pod, view.events_about(pod.uid)):
             # A controller replaces a Pod that failed, and a Job counts its own retries.
             healing = trouble.heals or trouble.exit_code is not None or pod.phase == "Failed"
@@ -213,28 +241,41 @@ def _controller_troubles(
     refused = conditions.get("ReplicaFailure")
     if refused is not None and refused.true:
         yield Trouble(refused.reason or "ReplicaFailure", _one_line(refused.message), True)
-    else:
-        yield from event_troubles(view.events_about(workload.uid))
-    if lost and final is not None:
+    elif sum(not pod.deleting and pod.phase != "Failed" for pod in pods) < _wanted(item, workload.goal):
+        # An event about a Pod that could not be made is stale as soon as a later one was.
+        newest = max((unix_seconds(pod.created_at) or 0.0 for pod in pods), default=0.0)
+        yield from event_troubles(view.events_about(workload.uid), after=newest)
+    if final is not None:
         yield Trouble(
             final.reason or "Failed", f"{_one_line(final.message) or 'it failed'} ({final.reason})", False
         )
 
 
+def _final(kind: str, conditions: Mapping[str, Condition]) -> Condition | None:
+    """The condition by which a controller says that it has given up."""
+    if kind == "Job":
+        # The target comes first, while the Job's Pods are still there to tell why.
+        found = (conditions.get("Failed"), conditions.get("FailureTarget"))
+        return next((one for one in found if one is not None and one.true), None)
+    progress = conditions.get("Progressing")
+    return progress if progress is not None and progress.status == "False" else None
+
+
 def _why_unsettled(workload: Workload, item: Mapping[str, Any], pods: list[PodFacts], wanted: int) -> str:
     if len(pods) < wanted:
-        return f"{len(pods)} of {wanted} Pods made"
+        held = next((word for field, word in _HELD.items() if item["spec"].get(field)), "")
+        return f"{len(pods)} of {wanted} Pods made" + (f", it is {held}" if held else "")
     if workload.goal == "ready" and item["kind"] == "Deployment":
         return "Pods of the template before are still there"
     return "its controller has not caught up"
 
 
-def _why_pending(pod: PodFacts) -> str:
+def _why_pending(pod: PodFacts, goal: str) -> str:
     if pod.deleting:
         return "is being deleted"
     if pod.node is None:
         return "waits for a node"
-    container = next((one for one in pod.containers if not _has_done_its_part(one)), None)
+    container = next((one for one in pod.containers if not _has_done_its_part(one, goal)), None)
     if container is None:
         gates = [
             one
@@ -244,15 +285,15 @@ def _why_pending(pod: PodFacts) -> str:
         return f"waits for condition {gates[0].type}" if gates else "waits for the kubelet"
     detail = f" ({container.reason})" if container.state == "waiting" and container.reason else ""
     if container.state == "running":
-        word = "not started yet" if not container.started else "not ready yet"
+        word = "" if container.ready else ", not ready yet" if container.started else ", not started yet"
         return f"{container.role.value} {container.name} running" + (
-            "" if container.role is Role.INIT else f", {word}"
+            "" if container.role is Role.INIT else word
         )
     return f"{container.role.value} {container.name} {container.state}{detail}"
 
 
-def _has_done_its_part(container: ContainerFacts) -> bool:
-    if container.role is Role.INIT:
+def _has_done_its_part(container: ContainerFacts, goal: str) -> bool:
+    if container.role is Role.INIT or (container.role is Role.APP and goal == "completed"):
         return container.succeeded
     if container.role is Role.EPHEMERAL:
         return True

@@ -112,6 +112,18 @@ def _for_how_long(workload: Workload, one: Standing, view: View, now: float) -> 
     for pod in view.pods_of(workload):
         for container in pod.containers:
             if f"{container.role.value} {container.name} {container.state}" in one.reason:
-                since = view.since.get((pod.uid, container.name, container.state))
-                return "" if since is None else f" {now - since:.0f} s"
+                _state, _attempt, since = view.since[pod.uid, container.name]
+                return f" {now - since:.0f} s"
     return ""
+
+
+def stamp_table(timeline: Timeline) -> list[str]:
+    """What the containers' probe scripts wrote, a line each in the order of the kernel's clock."""
+    stamps = timeline.stamps
+    if not stamps:
+        return []
+    width = max(len(stamp.container) for stamp in stamps)
+    return [
+        f"  {stamp.at.earliest:>12.2f}  {stamp.container:<{width}}  {stamp.event} {stamp.detail}".rstrip()
+        for stamp in stamps
+    ]

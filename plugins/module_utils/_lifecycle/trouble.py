@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._pod.container import Role
+from .events import event_time
 from .facts import ContainerFacts, PodFacts, Termination
+from .instant import unix_seconds
 
 
 @dataclass(frozen=True)
@@ -69,40 +71,65 @@ def pod_troubles(pod: PodFacts, events: Iterable[Mapping[str, Any]] = ()) -> Ite
     scheduled = pod.conditions.get("PodScheduled")
     if scheduled is not None and not scheduled.true and scheduled.reason == "Unschedulable":
         yield Trouble("Unschedulable", f"no node takes it: {_plain(scheduled.message)}", True, pod.name)
-    if not any(one.state != "waiting" for one in pod.containers):
+    # Events outlive what they tell of: a sandbox that is up has all its volumes.
+    if not pod.condition("PodReadyToStartContainers") and all(
+        one.state == "waiting" for one in pod.containers
+    ):
         yield from event_troubles(events, pod.name)
 
 
-def event_troubles(events: Iterable[Mapping[str, Any]], pod: str | None = None) -> Iterator[Trouble]:
-    """Troubles that only events tell: volumes that do not mount, Pods that a quota or a policy refuses."""
+def event_troubles(
+    events: Iterable[Mapping[str, Any]], pod: str | None = None, after: float = 0.0
+) -> Iterator[Trouble]:
+    """Troubles that only events tell: volumes that do not mount, Pods that a quota or a policy refuses.
+
+    after: the moment, in seconds since 1970, since when an event still counts.
+    """
     latest: dict[str, Mapping[str, Any]] = {}
     for event in events:
-        if event.get("reason") in EVENT_TROUBLES:
+        if event.get("reason") in EVENT_TROUBLES and (unix_seconds(event_time(event)) or 0.0) >= after:
             latest[event["reason"]] = event
     for reason, event in latest.items():
         yield Trouble(reason, f"{_plain(event.get('message'))} ({reason})", True, pod)
 
 
 def _failed_pod(pod: PodFacts) -> Iterator[Trouble]:
-    crashed = [one for one in pod.containers if one.crash is not None]
-    # The first that failed is the cause; those killed afterwards are its consequence.
-    crashed.sort(key=lambda one: (one.crash.finished_at if one.crash else None) or "")
-    for container in crashed:
-        if container.crash is not None:
-            yield _crash(pod, container, container.crash, heals=False)
-    if not crashed or pod.reason:
+    crashed = [(one, one.crash) for one in pod.containers if one.crash is not None]
+    # The first that failed is the cause; those killed afterwards, as sidecars are, are its consequence.
+    crashed.sort(key=lambda entry: (entry[0].role is Role.SIDECAR, entry[1].finished_at or ""))
+    if pod.reason or not crashed:
+        # Somebody else ended the Pod: its deadline, an eviction, its node.
+        said = _plain(pod.message) or "no reason is given"
+        reason = f" ({pod.reason})" if pod.reason else ""
+        victim = crashed[0][0] if crashed else None
         yield Trouble(
             pod.reason or "Failed",
-            f"the Pod failed: {_plain(pod.message) or pod.reason or 'no reason given'}",
+            f"the Pod failed{reason}: {said}",
             False,
             pod.name,
+            victim.name if victim else None,
+            victim.role if victim else None,
         )
+    for container, crash in crashed:
+        yield _crash(pod, container, crash, heals=False)
 
 
 def _container_troubles(pod: PodFacts, container: ContainerFacts) -> Iterator[Trouble]:
     crash = container.crash
-    if crash is not None and _counts(pod, container):
-        yield _crash(pod, container, crash, heals=True)
+    if crash is not None and (container.restarts >= 1 or not container.retried):
+        # A first crash of a container that is started anew is no trouble yet; a repeated one is.
+        yield _crash(pod, container, crash, heals=container.retried)
+    elif _ends_for_ever(container):
+        yield Trouble(
+            "CrashLoopBackOff",
+            f"{container.role.value} container {container.name} has run to its end {container.restarts + 1} times with"
+            " exit code 0 and is restarted each time; let it stay up, or run it in a Job",
+            True,
+            pod.name,
+            container.name,
+            container.role,
+            0,
+        )
     elif container.state == "waiting" and container.reason in WAITING_TROUBLES:
         heals = WAITING_TROUBLES[container.reason]
         detail = _plain(container.message)
@@ -117,12 +144,10 @@ def _container_troubles(pod: PodFacts, container: ContainerFacts) -> Iterator[Tr
         )
 
 
-def _counts(pod: PodFacts, container: ContainerFacts) -> bool:
-    """A first crash of a container that will be restarted is no trouble yet; a repeated one is."""
-    if container.restarts >= 1:
-        return True
-    restarts = container.role is Role.SIDECAR or pod.restart_policy != "Never"
-    return not restarts
+def _ends_for_ever(container: ContainerFacts) -> bool:
+    """A command that ends well in a container that always restarts: the classic mistake of a first Pod."""
+    ended = container.last is not None and container.last.exit_code == 0
+    return ended and container.restarts >= 1 and container.reason == "CrashLoopBackOff"
 
 
 def _crash(pod: PodFacts, container: ContainerFacts, crash: Termination, heals: bool) -> Trouble:

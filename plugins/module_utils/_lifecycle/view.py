@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .events import event_time
 from .facts import PodFacts, pod_facts
 from .timeline import Attempt, Seen, Timeline, attempts_in
 
@@ -36,7 +37,7 @@ class View:
     controllers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     events: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    since: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    since: dict[tuple[str, str], tuple[str, int, float]] = field(default_factory=dict)
     attempts: dict[tuple[str, str], dict[int, Attempt]] = field(default_factory=dict)
     versions: dict[str, list[Seen]] = field(default_factory=dict)
 
@@ -52,7 +53,9 @@ class View:
                 self.versions.setdefault(uid, []).append(Seen(now, facts))
             self.pods[uid] = facts
             for container in facts.containers:
-                self.since.setdefault((uid, container.name, container.state), now)
+                state, attempt, _moment = self.since.get((uid, container.name), ("", 0, now))
+                if (state, attempt) != (container.state, container.restarts):
+                    self.since[uid, container.name] = container.state, container.restarts, now
                 known = self.attempts.setdefault((uid, container.name), {})
                 known.update({attempt.number: attempt for attempt in attempts_in(container)})
         else:
@@ -60,7 +63,7 @@ class View:
 
     def remove(self, item: Mapping[str, Any]) -> None:
         """Take note that an object is gone; what its last state said is kept for the report."""
-        self.gone.add(item["metadata"]["uid"])
+        self._lose({item["metadata"]["uid"]})
 
     def replace(self, kind: str, namespace: str, items: Iterable[Mapping[str, Any]], now: float) -> None:
         """Take a whole list: what was known of this kind and is not in it is gone."""
@@ -76,7 +79,12 @@ class View:
                 for uid, item in self.controllers.items()
                 if item["kind"] == kind and item["metadata"].get("namespace", "") == namespace
             }
-        self.gone |= known - uids
+        self._lose(known - uids)
+
+    def _lose(self, uids: set[str]) -> None:
+        self.gone |= uids
+        for uid in uids & self.pods.keys():
+            self.pods[uid] = replace(self.pods[uid], deleting=True)
 
     def events_about(self, uid: str) -> list[Mapping[str, Any]]:
         """Events about one object, the oldest first."""
@@ -96,7 +104,10 @@ class View:
         return None if uid in self.gone else self.controllers.get(uid)
 
     def pods_of(self, workload: Workload) -> list[PodFacts]:
-        """The Pods that the workload's present template made and that still exist, oldest first."""
+        """The Pods that the workload's present template made and that still exist, oldest first.
+
+        Those of a Job count even when they are gone: a Job that fails may delete the very Pod that tells why.
+        """
         if workload.kind == "Pod":
             pod = self.pods.get(workload.uid)
             return [pod] if pod is not None else []
@@ -104,7 +115,9 @@ class View:
         found = [
             pod
             for uid, pod in self.pods.items()
-            if pod.owner_uid in owners and uid not in self.gone and revision.items() <= pod.labels.items()
+            if pod.owner_uid in owners
+            and (workload.kind == "Job" or uid not in self.gone)
+            and revision.items() <= pod.labels.items()
         ]
         return sorted(found, key=lambda pod: (pod.created_at or "", pod.name))
 
@@ -128,7 +141,9 @@ class View:
         if workload.kind == "CronJob":
             return {job["metadata"]["uid"] for job in self.owned("Job", workload.uid)}, {}
         item = self.controllers.get(workload.uid) or {}
-        labels = {}
+        labels: dict[str, str] = {}
+        if keeps_old_pods(item):
+            return {workload.uid}, labels
         if workload.kind == "StatefulSet" and (item.get("status") or {}).get("updateRevision"):
             labels["controller-revision-hash"] = item["status"]["updateRevision"]
         if workload.kind == "DaemonSet":
@@ -138,16 +153,10 @@ class View:
         return {workload.uid}, labels
 
 
-def event_time(event: Mapping[str, Any]) -> str:
-    """The latest stamp of an event, whichever of its fields carries it."""
-    series = event.get("series") or {}
-    return (
-        series.get("lastObservedTime")
-        or event.get("lastTimestamp")
-        or event.get("eventTime")
-        or event["metadata"].get("creationTimestamp")
-        or ""
-    )
+def keeps_old_pods(controller: Mapping[str, Any]) -> bool:
+    """Whether a StatefulSet or DaemonSet leaves Pods of older templates alone, so that they are its Pods too."""
+    strategy = (controller.get("spec") or {}).get("updateStrategy") or {}
+    return strategy.get("type") == "OnDelete" or bool((strategy.get("rollingUpdate") or {}).get("partition"))
 
 
 def _owner(item: Mapping[str, Any]) -> str | None:
