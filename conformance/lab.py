@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import testinfra
+
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
@@ -22,7 +23,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Outcome, Request, Result, run
-
 from conformance.claims import Life
 from conformance.pods import Look, Manifest, Scene, dressed
 
@@ -84,8 +84,7 @@ class Lab:
     def namespace(self, area: str, one: Scene) -> str:
         """The namespace of a scene: one of its own, or that of all restricted or all other ones of the area."""
         kind = one.alone or ("" if one.restricted else "open")
-        name = "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
-        return name
+        return "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
 
     def _make(self, namespaces: Mapping[str, bool]) -> None:
         self.namespaces.update(dict.fromkeys(namespaces))

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect import connect
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
     ClusterError,
     NotConnected,
 )
-
 from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.lab import Lab, Settings, can_look
 from conformance.registry import Area, Behaviour

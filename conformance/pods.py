@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS, Role
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
-
 from conformance.script import BOARD, aside, until_its_end, until_told
 
 Manifest = Mapping[str, Any]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.text import stamp_table, table
-
 from conformance.claims import Judgement
 from conformance.registry import Area, Behaviour
 

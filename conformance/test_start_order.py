@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
-
 from conformance.claims import (
     Judgement,
     always,
