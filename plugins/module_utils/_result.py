@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._cluster.apply import Change
+from ._lifecycle.page import page
 from ._lifecycle.text import table
 from ._lifecycle.timeline import as_dict
 from ._pod.comparison import shown
@@ -30,6 +31,26 @@ def as_result(outcome: Outcome, show_diff: bool) -> dict[str, Any]:
     if outcome.diagnosis is not None:
         result["diagnosis"] = _diagnosis(outcome.diagnosis)
     return result
+
+
+def failure_text(outcome: Outcome) -> str:
+    """The sentence of a failure, then what the container and the events about it said last."""
+    lines = [outcome.message or ""]
+    found = outcome.diagnosis
+    if found is not None and found.logs:
+        lines += [f"Last log lines of {found.trouble.container}:", *(f"  {line}" for line in found.logs)]
+    if found is not None and found.events:
+        lines += [
+            f"Events about {found.trouble.container or found.workload}:",
+            *(f"  {line}" for line in found.events),
+        ]
+    return "\n".join(lines)
+
+
+def html_report(outcome: Outcome) -> str:
+    """Every timeline of the outcome as one self-contained page."""
+    timelines = [timeline for one in outcome.results for timeline in one.timelines]
+    return page(timelines, "What every container did")
 
 
 def as_information(outcome: Outcome) -> dict[str, Any]:

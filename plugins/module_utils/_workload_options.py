@@ -26,6 +26,7 @@ WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
     "patterns": {"type": "list", "elements": "dict", "default": []},
     "image_map": {"type": "dict", "default": {}},
     "log_lines": {"type": "int", "default": 10},
+    "report": {"type": "path"},
 }
 
 
@@ -34,6 +35,7 @@ INFO_OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
     "namespace": {"type": "str", "default": "default"},
     "label_selectors": {"type": "list", "elements": "str", "default": []},
+    "report": {"type": "path"},
 }
 
 

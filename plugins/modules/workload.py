@@ -102,6 +102,11 @@ options:
       - How many of the last log lines of a failed container to show; 0 shows none.
     type: int
     default: 10
+  report:
+    description:
+      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
+        and when. It is written when the task fails, too; it does not count as a change.
+    type: path
 extends_documentation_fragment:
   - podpatterns.core.auth
 attributes:
@@ -230,7 +235,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import BadPattern
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition, parse
-from ansible_collections.podpatterns.core.plugins.module_utils._result import as_result, sayable
+from ansible_collections.podpatterns.core.plugins.module_utils._result import (
+    as_result,
+    failure_text,
+    html_report,
+    sayable,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
     WORKLOAD_OPTIONS,
@@ -259,10 +270,12 @@ def main() -> None:
         "api_calls": api.calls,
         "invocation": {"module_args": sayable(params)},
     }
+    if params["report"] and not module.check_mode:
+        write_report(module, params["report"], html_report(outcome))
     for warning in outcome.warnings:
         module.warn(warning)
     if outcome.message is not None:
-        module.fail_json(msg=outcome.message, **result)
+        module.fail_json(msg=failure_text(outcome), **result)
     module.exit_json(**result)
 
 

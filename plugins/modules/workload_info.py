@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     default: []
+  report:
+    description:
+      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
+        and when.
+    type: path
 extends_documentation_fragment:
   - podpatterns.core.auth
 attributes:
@@ -87,7 +92,12 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
     connect,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
-from ansible_collections.podpatterns.core.plugins.module_utils._result import as_information, sayable
+from ansible_collections.podpatterns.core.plugins.module_utils._result import (
+    as_information,
+    html_report,
+    sayable,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._run import look
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import INFO_OPTIONS
 
@@ -102,6 +112,8 @@ def main() -> None:
         outcome = look(api, params["kind"], params["namespace"], params["name"], params["label_selectors"])
     except ClusterError as error:
         module.fail_json(msg=str(error), **said)
+    if params["report"] and not module.check_mode:
+        write_report(module, params["report"], html_report(outcome))
     module.exit_json(**as_information(outcome), api_calls=api.calls, **said)
 
 

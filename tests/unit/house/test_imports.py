@@ -16,7 +16,7 @@ HOUSE = "ansible_collections.podpatterns.core.plugins"
 LAYERS = (
     {"modules", "action", "filter", "doc_fragments", "conformance"},
     {"plugin_utils"},
-    {"_result", "_workload_options"},
+    {"_result", "_report", "_workload_options"},
     {"_run"},
     {"_cluster", "_lifecycle", "_patterns"},
     {"_pod", "_programs"},
