@@ -235,13 +235,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import BadPattern
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition, parse
+from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._result import (
     as_result,
     failure_text,
     html_report,
     sayable,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
     WORKLOAD_OPTIONS,

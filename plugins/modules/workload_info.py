@@ -92,12 +92,12 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect 
     connect,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._result import (
     as_information,
     html_report,
     sayable,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._run import look
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import INFO_OPTIONS
 
