@@ -146,6 +146,17 @@ def started_status(container: str) -> Moment:
     return Moment(f"status start of {container}", find)
 
 
+def looked_start(name: str) -> Moment:
+    """When the kernel made the process whose /proc/PID/stat somebody looked at under this name."""
+
+    def find(life: Life) -> Instant | None:
+        fields = life.looks.get(name, "").rpartition(")")[2].split()
+        # The 22nd field, of which the two up to the bracket are cut off; the kernel counts in hundredths here.
+        return from_uptime(f"{int(fields[19]) / 100:.2f}") if len(fields) > 19 else None
+
+    return Moment(f"start of the process in {name}", find)
+
+
 def first_line(container: str) -> Moment:
     """The runtime's stamp on the container's first line: at that moment or shortly before it was written."""
 
@@ -261,6 +272,11 @@ def the(container: str, test: Callable[[ContainerFacts], bool]) -> Test:
 def succeeded(container: str) -> Claim:
     """The container's last state is an end with exit code 0."""
     return _last(container, "ended with exit code 0", lambda facts: facts.succeeded, lambda f: f.exit_code)
+
+
+def runs(container: str) -> Claim:
+    """The container's last state is running."""
+    return _last(container, "runs", lambda facts: facts.state == "running", lambda facts: facts.exit_code)
 
 
 def restarted(container: str, times: int) -> Claim:

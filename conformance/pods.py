@@ -160,10 +160,15 @@ def scene(*manifests: Manifest, **settings: Any) -> Scene:
     return Scene(manifests, **settings)
 
 
-def scene_of_file(path: Path, name: str, looks: Mapping[str, Look]) -> Scene:
-    """The manifests of a file, unchanged, in a namespace of their own."""
-    manifests = tuple(one for one in yaml.safe_load_all(path.read_text()) if one)
-    return Scene(manifests, restricted=False, alone=name, looks=looks)
+def manifest_of(path: Path) -> Manifest:
+    """The one manifest of a file."""
+    loaded: Manifest = yaml.safe_load(path.read_text())
+    return loaded
+
+
+def as_it_stands(name: str, manifest: Manifest, **looks: Look) -> Scene:
+    """Somebody else's Pod, not a byte changed, in a namespace of its own."""
+    return Scene((manifest,), restricted=False, alone=name, looks=looks)
 
 
 def dressed(manifest: Manifest, image: str, patience: int, window: int) -> dict[str, Any]:

@@ -66,7 +66,7 @@ EARLY = scene(
         "early",
         init("early", "linger main"),
         sidecar("helper"),
-        app("main", "await hooked", lifecycle=HOOKED),
+        app("main", "await hooked", "await helper", lifecycle=HOOKED),
     )
 )
 EARLY_AS_APP = scene(
@@ -86,7 +86,7 @@ MIXED = scene(
         init("init-2", "linger sidecar-2"),
         sidecar("sidecar-2"),
         init("init-3", "linger main"),
-        app("main"),
+        app("main", "await sidecar-1", "await sidecar-2"),
     )
 )
 MIXED_BACKWARDS = scene(
@@ -97,7 +97,7 @@ MIXED_BACKWARDS = scene(
         init("init-2"),
         sidecar("sidecar-1"),
         init("init-1"),
-        app("main"),
+        app("main", "await sidecar-1", "await sidecar-2"),
     )
 )
 

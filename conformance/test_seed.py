@@ -1,0 +1,157 @@
+"""The first claims of all: two Pods and what is said of them, run as they stand in playbooks/files/seed.
+
+Their containers speak no stamps, so the evidence is in the states that the watch delivered, in the runtime's
+stamps on their log lines, and in a look inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from conformance.claims import (
+    Judgement,
+    Life,
+    always,
+    before,
+    first_line,
+    looked_start,
+    looks,
+    prints,
+    restarted,
+    runs,
+    started_status,
+    succeeded,
+)
+from conformance.plugin import catch, hold
+from conformance.pods import Look, Manifest, as_it_stands, manifest_of
+from conformance.registry import SEED, Area, Behaviour
+
+FILES = Path(__file__).resolve().parent.parent / "playbooks" / "files" / "seed"
+INIT_POD = manifest_of(FILES / "init.yml")
+SIDECAR_POD = manifest_of(FILES / "sidecar.yml")
+NATIVE_POD = manifest_of(FILES / "native-sidecar.yml")
+
+PROCESS = "cat /proc/1/stat"
+LOOKS = {
+    "page": Look("log-agent", "timeout 5 wget -q -O - http://127.0.0.1:80/"),
+    "nowhere": Look("log-agent", "timeout 5 wget -q -O - http://127.0.0.1:81/"),
+    "nginx": Look("nginx", PROCESS),
+    "log-agent": Look("log-agent", PROCESS),
+}
+
+
+def _with(manifest: Manifest, **lists: list[Manifest]) -> Manifest:
+    """The Pod with other lists of containers."""
+    spec = {key: value for key, value in manifest["spec"].items() if key != "initContainers"}
+    return {**manifest, "spec": {**spec, **lists}}
+
+
+(NGINX,) = INIT_POD["spec"]["containers"]
+(WARM_UP,) = INIT_POD["spec"]["initContainers"]
+LOG_ONCE = {"name": "log-agent", "image": "busybox", "command": ["sh", "-c", "echo Logging"]}
+
+INIT = as_it_stands("init", INIT_POD)
+SIDECAR = as_it_stands("sidecar", SIDECAR_POD, **LOOKS)
+NATIVE = as_it_stands("native-sidecar", NATIVE_POD, **LOOKS)
+INIT_AS_APP = as_it_stands("init-as-app", _with(INIT_POD, containers=[WARM_UP, NGINX]))
+SIDECAR_AS_INIT = as_it_stands(
+    "sidecar-as-init", _with(INIT_POD, initContainers=[LOG_ONCE], containers=[NGINX])
+)
+
+
+def _nginx_waits(pod: PodFacts) -> bool:
+    states = {one.name: one for one in pod.containers}
+    return states["init-myservice"].succeeded or states["nginx"].state == "waiting"
+
+
+def _ran_twice(life: Life) -> Life:
+    """The evidence as it would be had the init container been restarted."""
+
+    def again(pod: PodFacts) -> PodFacts:
+        first, *others = pod.containers
+        return replace(pod, containers=(replace(first, restarts=1), *others))
+
+    return replace(life, timelines=tuple(replace(one, pod=again(one.pod)) for one in life.timelines))
+
+
+def _looked_elsewhere(life: Life) -> Life:
+    """The evidence with what is at another port, where nobody listens, in place of nginx's page."""
+    return replace(life, looks={**life.looks, "page": life.looks.get("nowhere", "")})
+
+
+AREA = Area(
+    "seed",
+    (
+        Behaviour(
+            "seed-init-before-nginx",
+            "The init container runs before nginx, which starts when it has completed.",
+            source=SEED,
+            since="1.6",
+            scene=INIT,
+            shows=(
+                # It prints, then sleeps for five seconds; the status has whole seconds.
+                before(first_line("init-myservice"), started_status("nginx"), by=3),
+                always("nginx", "nginx waits while the init container is not done", _nginx_waits),
+                succeeded("init-myservice"),
+            ),
+            twin=INIT_AS_APP,
+        ),
+        Behaviour(
+            "seed-init-once",
+            "The init container says its word, completes and is not restarted.",
+            source=SEED,
+            since="1.6",
+            scene=INIT,
+            shows=(prints("init-myservice", "Init Container Running"), restarted("init-myservice", 0)),
+            twin=_ran_twice,
+        ),
+        Behaviour(
+            "seed-sidecar-alongside",
+            "nginx and the log-agent run at the same time.",
+            source=SEED,
+            since="1.0",
+            scene=SIDECAR,
+            shows=(runs("nginx"), runs("log-agent"), prints("log-agent", "Logging")),
+            twin=SIDECAR_AS_INIT,
+        ),
+        Behaviour(
+            "seed-sidecar-reaches-nginx",
+            "The log-agent reaches nginx on localhost.",
+            source=SEED,
+            since="1.0",
+            scene=SIDECAR,
+            shows=(looks("page", "nginx"),),
+            twin=_looked_elsewhere,
+        ),
+        Behaviour(
+            "seed-native-sidecar-first",
+            "As a native sidecar the log-agent starts before nginx.",
+            source=SEED,
+            since="1.28",
+            gate="SidecarContainers",
+            scene=NATIVE,
+            shows=(before(looked_start("log-agent"), looked_start("nginx")),),
+            twin=SIDECAR,
+        ),
+        Behaviour(
+            "seed-native-sidecar-alongside",
+            "As a native sidecar the log-agent runs alongside nginx and reaches it on localhost.",
+            source=SEED,
+            since="1.28",
+            gate="SidecarContainers",
+            scene=NATIVE,
+            shows=(runs("nginx"), runs("log-agent"), looks("page", "nginx")),
+            twin=SIDECAR_AS_INIT,
+        ),
+    ),
+)
+
+
+def test_promise(behaviour: Behaviour, verdict: Judgement) -> None:
+    hold(AREA, behaviour, verdict)
+
+
+def test_wrong_twin_is_caught(behaviour: Behaviour, twin_verdict: Judgement) -> None:
+    catch(AREA, behaviour, twin_verdict)

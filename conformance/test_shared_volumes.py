@@ -1,0 +1,401 @@
+"""Shared volumes: what containers of a Pod find in each other's files.
+
+Most checks have one shape: a container says what it wrote, another what it found. A wrong twin is the same Pod
+with one mount, one field or one object that is not right.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.claims import Claim, Judgement, agree, restarted, says, succeeded
+from conformance.plugin import catch, hold
+from conformance.pods import (
+    Manifest,
+    Scene,
+    app,
+    from_field,
+    init,
+    mount,
+    pod,
+    scene,
+    sidecar,
+    value,
+)
+from conformance.registry import (
+    CONFIG_DOCS,
+    INIT_DOCS,
+    SECRET_DOCS,
+    SECURITY_DOCS,
+    SERVICE_ACCOUNT_DOCS,
+    VOLUME_DOCS,
+    Area,
+    Behaviour,
+)
+
+DATA = "/data"
+DATA_VOLUME = {"name": "data", "emptyDir": {}}
+OTHER_VOLUME = {"name": "other", "emptyDir": {}}
+WRITE = (f"cat /proc/sys/kernel/random/uuid > {DATA}/note", f"tell wrote cat {DATA}/note")
+READ = f"tell read cat {DATA}/note"
+HASTY = [value("PATIENCE", "3")]
+
+
+def on(volume: str, **fields: Any) -> dict[str, Any]:
+    """The volume's mount at the usual place."""
+    return {"volumeMounts": [mount(volume, DATA, **fields)]}
+
+
+def _handoff(name: str, readers: str) -> Scene:
+    return scene(
+        pod(
+            name,
+            init("writer", *WRITE, **on("data")),
+            init("later", READ, **on(readers)),
+            sidecar("helper", READ, "mark read", **on(readers)),
+            app("main", READ, "await read", **on(readers)),
+            volumes=[DATA_VOLUME, OTHER_VOLUME],
+        )
+    )
+
+
+def _restart(name: str, second_start: str) -> Scene:
+    """An app that counts its starts in a file and fails the first time; before the second it does what is said."""
+    return scene(
+        pod(
+            name,
+            app(
+                "main",
+                f"marked second && {second_start}",
+                f"echo start >> {DATA}/starts",
+                f"say starts $(wc -l < {DATA}/starts)",
+                "marked second || { mark second; tick; exit 1; }",
+                **on("data"),
+            ),
+            restartPolicy="OnFailure",
+            volumes=[DATA_VOLUME],
+        )
+    )
+
+
+def _ping_pong(name: str, of_main: str) -> Scene:
+    """Three times one writes and the other answers, each as soon as it sees the other's file."""
+    answer = f'within "$PATIENCE" [ -e {DATA}/ping-$n ] && : > {DATA}/pong-$n'
+    ask = f': > {DATA}/ping-$n; within "$PATIENCE" [ -e {DATA}/pong-$n ] && say answered $n'
+    return scene(
+        pod(
+            name,
+            sidecar("helper", f"for n in 1 2 3; do {answer}; done", env=HASTY, **on("data")),
+            app("main", f"for n in 1 2 3; do {ask}; done", env=HASTY, **on(of_main)),
+            volumes=[DATA_VOLUME, OTHER_VOLUME],
+        )
+    )
+
+
+def _kind_of_disk(name: str, medium: dict[str, str]) -> Scene:
+    kind = f"tell kind awk '$2 == \"{DATA}\" {{ print $3 }}' /proc/mounts"
+    return scene(
+        pod(
+            name,
+            init("writer", *WRITE, kind, **on("data")),
+            app("main", READ, kind, **on("data")),
+            volumes=[{"name": "data", "emptyDir": medium}],
+        )
+    )
+
+
+def _secret(name: str, text: str = "hidden") -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": {"note": text},
+    }
+
+
+def _config(name: str, text: str = "open") -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"note": text}}
+
+
+def _own_mounts(name: str, of_main: dict[str, Any]) -> Scene:
+    look = f"[ -e {DATA}/note ] && say note there || say note absent"
+    return scene(
+        _secret(name),
+        pod(
+            name,
+            init("early", look, **on("data")),
+            app("main", look, **of_main),
+            volumes=[{"name": "data", "secret": {"secretName": name}}],
+        ),
+    )
+
+
+def _read_only(name: str, **fields: Any) -> Scene:
+    return scene(
+        pod(
+            name,
+            init("writer", *WRITE, **on("data")),
+            app("main", READ, f"tell write touch {DATA}/mine", **on("data", **fields)),
+            volumes=[DATA_VOLUME],
+        )
+    )
+
+
+def _sub_path(name: str, directory: str) -> Scene:
+    return scene(
+        pod(
+            name,
+            init(
+                "writer",
+                f"mkdir {DATA}/made",
+                f"cat /proc/sys/kernel/random/uuid > {DATA}/made/note",
+                f"tell wrote cat {DATA}/made/note",
+                **on("data"),
+            ),
+            app("main", READ, **on("data", subPath=directory)),
+            volumes=[DATA_VOLUME],
+        )
+    )
+
+
+def _sub_path_expression(name: str, expression: str) -> Scene:
+    return scene(
+        pod(
+            name,
+            init(
+                "writer",
+                *WRITE,
+                env=[from_field("POD", "metadata.name")],
+                volumeMounts=[mount("data", DATA, subPathExpr=expression)],
+            ),
+            app(
+                "main",
+                f"tell read cat {DATA}/of-$POD/note",
+                env=[from_field("POD", "metadata.name")],
+                **on("data"),
+            ),
+            volumes=[DATA_VOLUME],
+        )
+    )
+
+
+def _objects(name: str, open_text: str, hidden_text: str, label: str) -> Scene:
+    """A ConfigMap, a Secret and the Pod's own fields, as volumes and in the environment, for every role."""
+    reading = (
+        "tell config cat /config/note",
+        "tell secret cat /secret/note",
+        "tell projected cat /projected/config/note /projected/secret/note /projected/label",
+        "say env $OPEN $HIDDEN",
+    )
+    config, secret = {"name": name}, {"secretName": name}
+    fields = {
+        "volumeMounts": [
+            mount("config", "/config"),
+            mount("secret", "/secret"),
+            mount("projected", "/projected"),
+        ],
+        "env": [
+            {"name": "OPEN", "valueFrom": {"configMapKeyRef": {"name": name, "key": "note"}}},
+            {"name": "HIDDEN", "valueFrom": {"secretKeyRef": {"name": name, "key": "note"}}},
+        ],
+    }
+    made = pod(
+        name,
+        init("early", *reading, **fields),
+        sidecar("helper", *reading, "mark read", **fields),
+        app("main", *reading, "await read", **fields),
+        volumes=[
+            {"name": "config", "configMap": config},
+            {"name": "secret", "secret": secret},
+            {
+                "name": "projected",
+                "projected": {
+                    "sources": [
+                        {"configMap": {**config, "items": [{"key": "note", "path": "config/note"}]}},
+                        {"secret": {**config, "items": [{"key": "note", "path": "secret/note"}]}},
+                        {"downwardAPI": {"items": [_label_item("label")]}},
+                    ]
+                },
+            },
+        ],
+    )
+    made["metadata"]["labels"]["told"] = label
+    return scene(_config(name, f"{open_text}\n"), _secret(name, f"{hidden_text}\n"), made)
+
+
+def _label_item(path: str) -> dict[str, Any]:
+    return {"path": path, "fieldRef": {"fieldPath": "metadata.labels['told']"}}
+
+
+def _objects_claims() -> tuple[Claim, ...]:
+    told = {
+        "config": "open",
+        "secret": "hidden",
+        "projected": "open hidden label",
+        "env": "open hidden",
+    }
+    return tuple(
+        says(container, event, text)
+        for container in ("early", "helper", "main")
+        for event, text in told.items()
+    )
+
+
+def _group(name: str, security: dict[str, int]) -> Scene:
+    def user(number: int) -> dict[str, Any]:
+        return {
+            "securityContext": {
+                "runAsUser": number,
+                "runAsGroup": number,
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            }
+        }
+
+    private = (f"umask 007; echo shared > {DATA}/note", f"tell group stat -c %g {DATA}/note")
+    return scene(
+        pod(
+            name,
+            init("writer", *private, **on("data"), **user(1001)),
+            app("main", READ, **on("data"), **user(1002)),
+            securityContext=security,
+            volumes=[DATA_VOLUME],
+        )
+    )
+
+
+def _token(name: str, mounted: bool) -> Scene:
+    directory = "/var/run/secrets/kubernetes.io/serviceaccount"
+    look = f"[ -s {directory}/token ] && say token there || say token absent"
+    return scene(
+        pod(
+            name,
+            init("early", look),
+            sidecar("helper", look, "mark looked"),
+            app("main", look, "await looked"),
+            automountServiceAccountToken=mounted,
+        )
+    )
+
+
+AREA = Area(
+    "shared volumes",
+    (
+        Behaviour(
+            "vol-emptydir-handoff",
+            "What an init container writes to an emptyDir is there for later init containers, sidecars and apps.",
+            source=f"{VOLUME_DOCS}; {INIT_DOCS}",
+            since="1.6",
+            scene=_handoff("handoff", "data"),
+            shows=(
+                agree(("writer", "wrote"), ("later", "read"), ("helper", "read"), ("main", "read")),
+                succeeded("writer"),
+            ),
+            twin=_handoff("handoff-astray", "other"),
+        ),
+        Behaviour(
+            "vol-emptydir-survives-container-restart",
+            "An emptyDir keeps its content when a container of the Pod is restarted.",
+            source=VOLUME_DOCS,
+            since="1.0",
+            scene=_restart("survives", ":"),
+            shows=(restarted("main", 1), says("main", "starts", "1"), says("main", "starts", "2")),
+            twin=_restart("lost-at-restart", f"rm {DATA}/starts"),
+        ),
+        Behaviour(
+            "vol-emptydir-live-sharing",
+            "A sidecar and an app see each other's files on an emptyDir while both run.",
+            source=VOLUME_DOCS,
+            since="1.0",
+            scene=_ping_pong("ping-pong", "data"),
+            shows=(says("main", "answered", "3"),),
+            twin=_ping_pong("ping-nobody", "other"),
+        ),
+        Behaviour(
+            "vol-emptydir-memory",
+            "An emptyDir of medium Memory is a tmpfs that the Pod's containers share.",
+            source=VOLUME_DOCS,
+            since="1.0",
+            scene=_kind_of_disk("memory", {"medium": "Memory", "sizeLimit": "1Mi"}),
+            shows=(
+                says("writer", "kind", "tmpfs"),
+                says("main", "kind", "tmpfs"),
+                agree(("writer", "wrote"), ("main", "read")),
+            ),
+            twin=_kind_of_disk("disk", {}),
+        ),
+        Behaviour(
+            "vol-per-container-mounts",
+            "A volume is where a container mounts it: what an init container sees of a Secret need not be in the app.",
+            source=f"{VOLUME_DOCS}; {SECRET_DOCS}",
+            since="1.6",
+            scene=_own_mounts("own-mounts", {}),
+            shows=(says("early", "note", "there"), says("main", "note", "absent")),
+            twin=_own_mounts("same-mounts", on("data")),
+        ),
+        Behaviour(
+            "vol-readonly-consumer",
+            "A volume that an init container fills can be mounted read-only by the app: it reads, its writes fail.",
+            source=VOLUME_DOCS,
+            since="1.6",
+            scene=_read_only("read-only", readOnly=True),
+            shows=(agree(("writer", "wrote"), ("main", "read")), says("main", "write-failed")),
+            twin=_read_only("writable"),
+        ),
+        Behaviour(
+            "vol-subpath-created-by-init",
+            "A directory that an init container makes can be an app's subPath.",
+            source=VOLUME_DOCS,
+            since="1.10",
+            scene=_sub_path("sub-path", "made"),
+            shows=(agree(("writer", "wrote"), ("main", "read")),),
+            twin=_sub_path("sub-path-astray", "not-made"),
+        ),
+        Behaviour(
+            "vol-subpathexpr",
+            "subPathExpr is expanded with the container's environment.",
+            source=VOLUME_DOCS,
+            since="1.17",
+            scene=_sub_path_expression("sub-path-expression", "of-$(POD)"),
+            shows=(agree(("writer", "wrote"), ("main", "read")),),
+            twin=_sub_path_expression("sub-path-literal", "of-nobody"),
+        ),
+        Behaviour(
+            "vol-configmap-secret-in-init",
+            "ConfigMaps, Secrets, projected volumes and the downward API reach init containers and sidecars as they"
+            " reach apps, as files and in the environment.",
+            source=f"{CONFIG_DOCS}; {SECRET_DOCS}; {INIT_DOCS}",
+            since="1.6",
+            scene=_objects("objects", "open", "hidden", "label"),
+            shows=_objects_claims(),
+            twin=_objects("other-objects", "closed", "found", "none"),
+        ),
+        Behaviour(
+            "vol-fsgroup",
+            "With fsGroup an emptyDir belongs to that group before the first init container starts, so that containers"
+            " of different users share its files.",
+            source=SECURITY_DOCS,
+            since="1.6",
+            scene=_group("group", {"fsGroup": 4242}),
+            shows=(says("writer", "group", "4242"), says("main", "read", "shared")),
+            twin=_group("no-group", {}),
+        ),
+        Behaviour(
+            "vol-sa-token",
+            "The service account's token is mounted in init containers and sidecars as it is in apps.",
+            source=SERVICE_ACCOUNT_DOCS,
+            since="1.6",
+            scene=_token("token", True),
+            shows=tuple(says(name, "token", "there") for name in ("early", "helper", "main")),
+            twin=_token("no-token", False),
+        ),
+    ),
+)
+
+
+def test_promise(behaviour: Behaviour, verdict: Judgement) -> None:
+    hold(AREA, behaviour, verdict)
+
+
+def test_wrong_twin_is_caught(behaviour: Behaviour, twin_verdict: Judgement) -> None:
+    catch(AREA, behaviour, twin_verdict)
