@@ -19,6 +19,7 @@ class HostFacts:
     missing_capabilities: frozenset[str]  #: names that the bounding set lacks
     nofile_hard: int  #: UNLIMITED or a number of files
     nproc_hard: int  #: UNLIMITED or a number of processes
+    pid_max: int = 4194304  #: the kernel's bound on process ids
     distribution: str = ""  #: ID of os-release
     codename: str = ""  #: VERSION_CODENAME of os-release
     apt: bool = False

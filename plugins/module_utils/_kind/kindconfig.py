@@ -12,6 +12,8 @@ from typing import Any
 from .settings import NodeSettings
 
 POD_SUBNET = "10.244.0.0/16"
+#: Where the Pod network of our own node image leaves its configuration: see files/node/default-cni.yaml.
+CNI_DIRECTORY = "/run/cni/net.d"
 CERTS_DIRECTORY = "/etc/containerd/certs.d"
 
 
@@ -74,7 +76,7 @@ def _containerd(shape: Shape) -> list[str]:
     if shape.settings.restrict_oom_score_adj:
         patches.append(f"[{plugin}]\n  restrict_oom_score_adj = true\n")
     if shape.own_node_image:
-        patches.append(f'[{plugin}.cni]\n  conf_template = "/etc/containerd/cni-template.json"\n')
+        patches.append(f'[{plugin}.cni]\n  conf_dir = "{CNI_DIRECTORY}"\n')
     patches.append(f'[{plugin}.registry]\n  config_path = "{CERTS_DIRECTORY}"\n')
     return patches
 

@@ -93,15 +93,14 @@ def build(builder: Builder, version: str) -> str:
 def _base_image(builder: Builder) -> str:
     """What lies below Kubernetes in a node."""
     files = builder.texts("node")
-    name = f"{REPOSITORY}/node-base:{recipe.digest(builder.ground.digest, files['Containerfile'], files['cni-template.json'], recipe.kind().digest)}"
+    name = f"{REPOSITORY}/node-base:{recipe.digest(builder.ground.digest, files['Containerfile'], recipe.kind().digest)}"
     if builder.engine.has_image(name):
         return name
     ground = builder.ground_image()
     kind = builder.go.module_folder("sigs.k8s.io/kind", f"v{versions.KIND}")
     step = Step(builder.report, "node image: installing systemd and friends")
     with builder.cache.scratch("node-base") as context:
-        for file in ("Containerfile", "cni-template.json"):
-            (context / file).write_text(files[file], encoding="utf-8")
+        (context / "Containerfile").write_text(files["Containerfile"], encoding="utf-8")
         shutil.copytree(kind / "images" / "base" / "files", context / "kind", copy_function=shutil.copyfile)
         run(["chmod", "-R", "u+w", str(context)])
         builder.engine.build(context, name, arguments={"BASE": ground}, on_idle=step.tick)
@@ -273,7 +272,7 @@ def _commit(
             "CMD []",
             "ENV container=docker",
             "STOPSIGNAL SIGRTMIN+3",
-            f"LABEL {CONTENTS_LABEL}={json.dumps(json.dumps(contents))}",
+            *(f"LABEL {CONTENTS_LABEL}.{name}={tag}" for name, tag in contents.items()),
         )
         extra = [argument for change in changes for argument in ("--change", change)]
         engine.call("commit", *extra, container, name, timeout=600, on_idle=step.tick)
@@ -283,3 +282,13 @@ def _commit(
 
 def _link(source: Path, target: Path) -> None:
     target.hardlink_to(source)
+
+
+def contents(engine: Engine, image: str) -> Mapping[str, str]:
+    """Tags of etcd and CoreDNS in a node image that was built here."""
+    prefix = f"{CONTENTS_LABEL}."
+    return {
+        label.removeprefix(prefix): tag
+        for label, tag in engine.image_labels(image).items()
+        if label.startswith(prefix)
+    }

@@ -37,6 +37,7 @@ def host() -> HostFacts:
         missing_capabilities=_missing_capabilities(),
         nofile_hard=_hard(resource.RLIMIT_NOFILE),
         nproc_hard=_hard(resource.RLIMIT_NPROC),
+        pid_max=int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii")),
         distribution=release.get("ID", ""),
         codename=release.get("VERSION_CODENAME", ""),
         apt=shutil.which("apt-get") is not None,

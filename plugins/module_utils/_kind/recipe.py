@@ -161,6 +161,26 @@ def kind() -> GoBuild:
     )
 
 
+def single_program(package: str, version: str) -> GoBuild:
+    """One program of any module, for a workload image; package may lie deep in its module."""
+    name = [part for part in package.split("/") if not re.fullmatch(r"v\d+", part)][-1]
+    return GoBuild(
+        name=name,
+        title=f"{name} {version.removeprefix('v')}",
+        module=GoModule(name, {module_of(package): version}),
+        packages={package: name},
+    )
+
+
+def module_of(package: str) -> str:
+    """The module of a package, by the convention that most follow: three parts, then a major version."""
+    parts = package.split("/")
+    length = 3 if parts[0] in ("github.com", "gitlab.com", "bitbucket.org") else 2
+    if parts[length : length + 1] and re.fullmatch(r"v\d+", parts[length]):
+        length += 1
+    return "/".join(parts[:length])
+
+
 def node_builds(version: str, sources: Mapping[str, str]) -> tuple[GoBuild, ...]:
     """Everything that goes into a node image, the longest first."""
     return (kubernetes(version), addons(sources), storage(), containerd(), cni())

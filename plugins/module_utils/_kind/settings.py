@@ -51,11 +51,13 @@ def containers_conf(host: HostFacts) -> str | None:
     containers: list[str] = []
     engine: list[str] = []
     if not host.can_raise_resources:
-        limits = [
-            f'"{name}={hard}:{hard}"'
-            for name, hard in (("nofile", host.nofile_hard), ("nproc", host.nproc_hard))
-            if hard != UNLIMITED and hard < PODMAN_DEFAULT_LIMIT
-        ]
+        # podman lowers its own limit of processes to pid_max, and cannot give a container more than it has.
+        bounds = {"nofile": [host.nofile_hard], "nproc": [host.nproc_hard, host.pid_max]}
+        limits = []
+        for name, candidates in bounds.items():
+            hard = min([PODMAN_DEFAULT_LIMIT, *(bound for bound in candidates if bound != UNLIMITED)])
+            if hard < PODMAN_DEFAULT_LIMIT:
+                limits.append(f'"{name}={hard}:{hard}"')
         if limits:
             containers.append(f"default_ulimits = [{', '.join(limits)}]")
         # crun sets a resource limit of its own that this host refuses; runc does not.

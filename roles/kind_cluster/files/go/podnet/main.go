@@ -1,8 +1,9 @@
-// podnet joins the Pod networks of a kind cluster's nodes: a route to every other node's Pods, and
-// masquerading for what leaves the cluster. The Pods' own interfaces are the CNI plugins' work.
+// podnet is the Pod network of a kind cluster: the CNI configuration of its node, a route to every other
+// node's Pods, and masquerading for what leaves the cluster.
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log"
@@ -10,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"text/template"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -29,7 +32,27 @@ const (
 	// kube-proxy marks what it must masquerade itself, such as a Pod that reaches itself by its Service.
 	kubeProxyMark = "0x4000/0x4000"
 	resync        = 30 * time.Second
+	cniDirectory  = "/etc/cni/net.d"
 )
+
+var cniTemplate = template.Must(template.New("cni").Parse(`{
+  "cniVersion": "0.3.1",
+  "name": "podnet",
+  "plugins": [
+    {
+      "type": "ptp",
+      "ipMasq": false,
+      "ipam": {
+        "type": "host-local",
+        "dataDir": "/run/cni-ipam-state",
+        "routes": [{"dst": "0.0.0.0/0"}],
+        "ranges": [[{"subnet": "{{.PodCIDR}}"}]]
+      }
+    },
+    {"type": "portmap", "capabilities": {"portMappings": true}}
+  ]
+}
+`))
 
 func main() {
 	self, podSubnet := os.Getenv("NODE_NAME"), os.Getenv("POD_SUBNET")
@@ -39,6 +62,7 @@ func main() {
 	if err := masquerade(podSubnet); err != nil {
 		log.Fatal(err)
 	}
+	awaitServices()
 	config, err := rest.InClusterConfig()
 	if err != nil {
 		log.Fatal(err)
@@ -87,6 +111,38 @@ func main() {
 	}
 }
 
+// awaitServices returns once kube-proxy has made the API server's Service reachable. A connection tried before
+// that would hang until its time-out, so every attempt is a new one; and as no Pod gets a network before the
+// CNI configuration is written, no Pod's first connection hangs either.
+func awaitServices() {
+	address := net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+	for {
+		connection, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		if err == nil {
+			connection.Close()
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// configure gives the node's own Pods their network.
+func configure(podCIDR string) error {
+	var text bytes.Buffer
+	if err := cniTemplate.Execute(&text, struct{ PodCIDR string }{podCIDR}); err != nil {
+		return err
+	}
+	target := filepath.Join(cniDirectory, "10-podnet.conflist")
+	if current, err := os.ReadFile(target); err == nil && bytes.Equal(current, text.Bytes()) {
+		return nil
+	}
+	aside := filepath.Join(cniDirectory, ".podnet")
+	if err := os.WriteFile(aside, text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(aside, target)
+}
+
 // join routes the Pods of every other node by that node's address.
 func join(self string, lister listers.NodeLister) error {
 	nodes, err := lister.List(labels.Everything())
@@ -96,7 +152,11 @@ func join(self string, lister listers.NodeLister) error {
 	var failures []error
 	for _, node := range nodes {
 		gateway := internalIP(node)
-		if node.Name == self || node.Spec.PodCIDR == "" || gateway == nil {
+		if node.Spec.PodCIDR == "" || gateway == nil {
+			continue
+		}
+		if node.Name == self {
+			failures = append(failures, configure(node.Spec.PodCIDR))
 			continue
 		}
 		_, pods, err := net.ParseCIDR(node.Spec.PodCIDR)

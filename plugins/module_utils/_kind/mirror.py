@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, The podpatterns developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The mirror registry: Debian's docker-registry on kind's network, filled with the workload images."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import mirrorplan, recipe
+from .engine import REPOSITORY, Engine
+from .errors import KindClusterError, failed
+from .nodeimage import Builder
+from .process import run
+from .progress import Step
+from .recipe import Workload
+
+#: Seconds that the registry may take to answer after its container has started.
+START_TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Mirror:
+    address: str  #: host:port on loopback
+    images: tuple[str, ...]
+
+
+def workloads(files: Path, wanted: Sequence[str]) -> list[Workload]:
+    """The images that have a Containerfile; wanted: names of folders, empty for all."""
+    root = files / "images"
+    found = {
+        path.parent.name: recipe.workload(path.parent.name, path.read_text(encoding="utf-8"))
+        for path in sorted(root.glob("*/Containerfile"))
+    }
+    unknown = [name for name in wanted if name not in found]
+    if unknown:
+        raise KindClusterError(f"Invalid option images {unknown[0]!r}: one of {', '.join(found)}")
+    return [found[name] for name in (wanted or found)]
+
+
+def ensure(builder: Builder, network: str, wanted: Sequence[Workload]) -> tuple[Mirror, bool]:
+    """A running mirror that holds the wanted images, and whether anything had to be done for that."""
+    address, started = _start(builder, network)
+    pushed = [_provide(builder, address, workload) for workload in wanted]
+    images = tuple(name for workload in wanted for name in workload.names)
+    return Mirror(address, images), started or any(pushed)
+
+
+def prepare(builder: Builder, wanted: Sequence[Workload]) -> None:
+    """Build what ensure needs, before there is a network to start it on."""
+    registry_image(builder)
+    for workload in wanted:
+        if not _stored(builder, workload):
+            _build(builder, workload)
+
+
+def registry_image(builder: Builder) -> str:
+    files = builder.texts("registry")
+    name = f"{REPOSITORY}/registry:{recipe.digest(builder.ground.digest, dict(files))}"
+    if not builder.engine.has_image(name):
+        ground = builder.ground_image()
+        step = Step(builder.report, "mirror: building the registry's image")
+        builder.engine.build(builder.files / "registry", name, arguments={"BASE": ground}, on_idle=step.tick)
+        step.done()
+    return name
+
+
+def _start(builder: Builder, network: str) -> tuple[str, bool]:
+    engine = builder.engine
+    image = registry_image(builder)
+    known, state = engine.asks("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", mirrorplan.CONTAINER)
+    running = state.split()[:1] == ["true"]
+    if known and not state.strip().endswith(image):
+        engine.call("rm", "--force", mirrorplan.CONTAINER)
+        known = running = False
+    if not known:
+        builder.cache.registry.mkdir(parents=True, exist_ok=True)
+        engine.call(
+            "run",
+            "--detach",
+            "--name",
+            mirrorplan.CONTAINER,
+            "--network",
+            network,
+            "--publish",
+            f"127.0.0.1::{mirrorplan.PORT}",
+            "--volume",
+            f"{builder.cache.registry}:/var/lib/registry",
+            "--label",
+            "org.podpatterns.role=mirror",
+            image,
+        )
+    elif not running:
+        engine.call("start", mirrorplan.CONTAINER)
+    address = engine.call("port", mirrorplan.CONTAINER, str(mirrorplan.PORT), quiet=True).split()[-1]
+    _await_answer(builder, address)
+    return address, not running
+
+
+def _await_answer(builder: Builder, address: str) -> None:
+    # It is on loopback, where no proxy helps.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            with direct.open(f"http://{address}/v2/", timeout=2):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                logs = builder.engine.asks("logs", "--tail", "5", mirrorplan.CONTAINER)[1].strip()
+                raise failed("start", f"mirror registry at {address}", f"{error}; {logs}") from error
+            time.sleep(0.1)
+
+
+def _digest(builder: Builder, workload: Workload) -> str:
+    return recipe.digest(builder.ground.digest, dict(builder.texts(f"images/{workload.folder}")))
+
+
+def _marker(builder: Builder, workload: Workload) -> Path:
+    """The registry's own record of an image tagged by its recipe: there once the image is wholly stored."""
+    repository, _tag = mirrorplan.repository_and_tag(workload.names[0])
+    tags = builder.cache.registry / "docker/registry/v2/repositories" / repository / "_manifests/tags"
+    return tags / _digest(builder, workload) / "current/link"
+
+
+def _stored(builder: Builder, workload: Workload) -> bool:
+    return _marker(builder, workload).exists()
+
+
+def _reference(builder: Builder, workload: Workload) -> str:
+    return f"{REPOSITORY}/{workload.folder}:{_digest(builder, workload)}"
+
+
+def _build(builder: Builder, workload: Workload) -> str:
+    reference = _reference(builder, workload)
+    if builder.engine.has_image(reference):
+        return reference
+    ground = builder.ground_image()
+    step = Step(builder.report, f"image {workload.folder}: building ({workload.origin})")
+    with builder.cache.scratch(workload.folder) as context:
+        shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
+        for package in workload.go:
+            _install_go_program(builder, package, context)
+        builder.engine.build(context, reference, arguments={"BASE": ground}, on_idle=step.tick)
+    step.done()
+    return reference
+
+
+def _install_go_program(builder: Builder, package: str, context: Path) -> None:
+    path, _at, version = package.partition("@")
+    program = builder.go.build(recipe.single_program(path, version)) / "bin"
+    run(["cp", "--recursive", f"{program}/.", str(context)])
+
+
+def _provide(builder: Builder, address: str, workload: Workload) -> bool:
+    """Push an image under all its names, unless it is there already."""
+    if _stored(builder, workload):
+        return False
+    reference = _build(builder, workload)
+    digest = _digest(builder, workload)
+    repositories = dict.fromkeys(mirrorplan.repository_and_tag(name)[0] for name in workload.names)
+    # The tag that says "whole" goes last.
+    names = [*workload.names, *(f"{repository}:{digest}" for repository in reversed(repositories))]
+    for name in names:
+        _push(builder.engine, reference, f"{address}/{name}")
+    return True
+
+
+def _push(engine: Engine, reference: str, target: str) -> None:
+    if engine.name == "podman":
+        engine.call("push", "--quiet", "--tls-verify=false", reference, f"docker://{target}")
+        return
+    engine.call("tag", reference, target)
+    engine.call("push", "--quiet", target)
+    engine.call("rmi", target)
+
+
+def remove(engine: Engine) -> bool:
+    """Stop and delete the mirror's container; its images stay in the cache."""
+    if not engine.asks("inspect", "--format", "x", mirrorplan.CONTAINER)[0]:
+        return False
+    engine.call("rm", "--force", "--volumes", mirrorplan.CONTAINER)
+    return True
