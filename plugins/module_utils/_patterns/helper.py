@@ -58,10 +58,13 @@ def container(
     args: Sequence[str] = (),
     env: Sequence[Mapping[str, Any]] = (),
     mounts: Sequence[Mapping[str, Any]] = (),
-    user: int | None = None,
+    security: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A container with the common options applied. image: the key of a default image."""
-    security = {**RESTRICTED, **({"runAsUser": user, "runAsGroup": user} if user is not None else {})}
+    """A container with the common options applied. image: the key of a default image.
+
+    security: what the pattern needs otherwise than restricted; None takes a field away.
+    """
+    wanted = {**RESTRICTED, **(security or {}), **options["security_context"]}
     made: dict[str, Any] = {
         "name": context.name,
         "image": reference(
@@ -69,7 +72,7 @@ def container(
         ),
         "command": list(command),
         "resources": options.get("resources") or DEFAULT_RESOURCES,
-        "securityContext": {**security, **options["security_context"]},
+        "securityContext": {key: value for key, value in wanted.items() if value is not None},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if args:
@@ -85,4 +88,4 @@ def container(
 
 def program(module: ModuleType) -> list[str]:
     """The command that runs one of our programs: its source travels in the Pod, so nothing else must exist."""
-    return ["python3", "-c", source_of(module)]
+    return ["python3", "-I", "-c", source_of(module)]

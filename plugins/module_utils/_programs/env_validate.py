@@ -9,44 +9,48 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import signal
 import socket
+import stat
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 TERMINATION_LOG = "/dev/termination-log"
+TERMINATION_BYTES = 4096  # Kubernetes keeps no more
 
 
 def is_port(text: str) -> bool:
     """Whether the text is a port number."""
-    return text.isdigit() and 0 < int(text) < 65536
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 0 < int(text) < 65536
 
 
 def is_number(text: str) -> bool:
-    """Whether the text is a number with or without a fraction."""
+    """Whether the text is a finite number with or without a fraction."""
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def is_url(text: str) -> bool:
     """Whether the text has a scheme and a host."""
     try:
         parts = urlsplit(text)
+        return bool(parts.scheme and parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return bool(parts.scheme and parts.netloc)
 
 
 TYPES: dict[str, tuple[str, Callable[[str], bool]]] = {
     "string": ("text", bool),
-    "integer": ("a whole number", lambda text: re.fullmatch(r"[+-]?\d+", text) is not None),
+    "integer": ("a whole number", lambda text: re.fullmatch(r"[+-]?[0-9]+", text) is not None),
     "number": ("a number", is_number),
     "boolean": ("true or false", lambda text: text.lower() in ("true", "false", "1", "0", "yes", "no")),
     "port": ("a port number from 1 to 65535", is_port),
@@ -63,8 +67,7 @@ def findings(config: dict[str, Any], environment: dict[str, str]) -> Iterator[st
     for name in config.get("dns", []):
         yield from dns_findings(name)
     for path in config.get("writable", []):
-        if not os.access(path, os.W_OK):
-            yield f"{path} is not writable for user {os.getuid()}"
+        yield from writable_findings(path)
     for wanted in config.get("free_space", []):
         yield from space_findings(wanted)
     uid = config.get("uid")
@@ -97,28 +100,53 @@ def variable_findings(
 
 
 def file_findings(wanted: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with one file."""
+    """What is wrong with one file; it may be larger than the memory here."""
     path = wanted["path"]
     try:
         with open(path, "rb") as stream:
-            content = stream.read()
+            size = os.fstat(stream.fileno()).st_size
+            yield from size_findings(wanted, size)
+            if wanted.get("sha256") and digest_of(stream) != wanted["sha256"]:
+                yield f"{path} does not have the sha256 {wanted['sha256']}"
+    except OSError as error:
+        yield f"{path}: {error.strerror}"
+
+
+def size_findings(wanted: dict[str, Any], size: int) -> Iterator[str]:
+    """Whether a file is too small or too large."""
+    if wanted.get("min_size") is not None and size < wanted["min_size"]:
+        yield f"{wanted['path']} has {size} bytes, it needs at least {wanted['min_size']}"
+    if wanted.get("max_size") is not None and size > wanted["max_size"]:
+        yield f"{wanted['path']} has {size} bytes, it may have at most {wanted['max_size']}"
+
+
+def digest_of(stream: BinaryIO) -> str:
+    """The sha256 of what can be read."""
+    digest = hashlib.sha256()
+    while chunk := stream.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def writable_findings(path: str) -> Iterator[str]:
+    """Whether the user may write to a file, or make files in a folder."""
+    try:
+        folder = stat.S_ISDIR(os.stat(path).st_mode)
     except OSError as error:
         yield f"{path}: {error.strerror}"
         return
-    if wanted.get("min_size") is not None and len(content) < wanted["min_size"]:
-        yield f"{path} has {len(content)} bytes, it needs at least {wanted['min_size']}"
-    if wanted.get("max_size") is not None and len(content) > wanted["max_size"]:
-        yield f"{path} has {len(content)} bytes, it may have at most {wanted['max_size']}"
-    if wanted.get("sha256") and hashlib.sha256(content).hexdigest() != wanted["sha256"]:
-        yield f"{path} does not have the sha256 {wanted['sha256']}"
+    if not os.access(path, os.W_OK | (os.X_OK if folder else 0)):
+        yield f"{path} is not writable for user {os.getuid()}"
 
 
 def dns_findings(name: str) -> Iterator[str]:
     """Whether a name resolves."""
     try:
         socket.getaddrinfo(name, None)
-    except OSError:
-        yield f"the name {name} does not resolve"
+    except OSError as error:
+        yield f"the name {name} does not resolve: {error.strerror}"
+    except UnicodeError:
+        yield f"the name {name!r} is none that DNS can have"
 
 
 def space_findings(wanted: dict[str, Any]) -> Iterator[str]:
@@ -132,8 +160,14 @@ def space_findings(wanted: dict[str, Any]) -> Iterator[str]:
         yield f"{wanted['path']} has {free} bytes free, it needs {wanted['bytes']}"
 
 
+def stop(number: int, _frame: object) -> None:
+    """The first process of a container gets TERM only where it asks for it."""
+    os._exit(128 + number)
+
+
 def main() -> int:
     """Print every finding, leave them as the termination message, fail where there is one."""
+    signal.signal(signal.SIGTERM, stop)
     config = json.loads(os.environ["PODPATTERNS_CONFIG"])
     found = list(findings(config, dict(os.environ)))
     for line in found:
@@ -141,8 +175,8 @@ def main() -> int:
     if not found:
         print("environment is valid", flush=True)
         return 0
-    with open(TERMINATION_LOG, "w", encoding="utf-8") as stream:
-        stream.write("; ".join(found)[:4000])
+    with suppress(OSError), open(TERMINATION_LOG, "wb") as stream:
+        stream.write("; ".join(found).encode()[:TERMINATION_BYTES])
     return 1
 
 
