@@ -1,0 +1,150 @@
+"""What each claim finds: a yes and a no only where the evidence leaves no doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
+from conformance import claims
+from conformance.claims import (
+    Claim,
+    Life,
+    Verdict,
+    agree,
+    always,
+    before,
+    birth,
+    end,
+    first_line,
+    judge,
+    looked_start,
+    mark,
+    once,
+    says,
+    started_status,
+    the,
+    whenever,
+)
+
+YES, NO, TIE = Order.YES, Order.NO, Order.TIE
+MakeLife = Callable[..., Life]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "answer"),
+    [
+        ("@ 1.00 begin 1.00; @ 5.00 end", "@ 5.20 begin 5.01", YES),
+        ("@ 1.00 begin 1.00; @ 5.00 end", "@ 5.20 begin 5.00", TIE),
+        ("@ 1.00 begin 1.00; @ 5.00 end", "@ 5.20 begin 4.99", NO),
+        ("@ 1.00 begin 1.00", "@ 5.20 begin 5.10", TIE),
+        ("@ 1.00 begin 1.00; @ 5.00 end", "", TIE),
+    ],
+)
+def test_an_order_goes_by_when_the_process_was_made(
+    life: MakeLife, one: str, two: str, answer: Order
+) -> None:
+    assert before(end("one"), birth("two"))(life(one=one, two=two)).answer is answer
+
+
+def test_a_distance_is_asked_of_the_same_clock() -> None:
+    lived = Life(looks={"one": "1 (sh) S " + "0 " * 18 + "500 0", "two": "1 (a b) S " + "0 " * 18 + "800 0"})
+    assert before(looked_start("one"), looked_start("two"), by=2.9)(lived).answer is YES
+    assert before(looked_start("one"), looked_start("two"), by=3.1)(lived).answer is NO
+
+
+def test_a_look_that_failed_is_no_moment() -> None:
+    assert (
+        before(looked_start("one"), looked_start("two"))(Life(looks={"one": "cat: no such file"})).answer
+        is TIE
+    )
+
+
+def test_log_lines_and_status_stamps_share_the_nodes_clock(life: MakeLife) -> None:
+    lived = life(one="2026-11-26T10:00:00.5Z hello")
+    (timeline,) = lived.timelines
+    (facts,) = timeline.pod.containers
+    started = replace(facts, started_at="2026-11-26T10:00:05Z")
+    pod = replace(timeline.pod, containers=(started,))
+    lived = replace(lived, timelines=(replace(timeline, pod=pod),))
+    answers = [before(first_line("one"), started_status("one"), by=by)(lived).answer for by in (3, 5, 6)]
+    assert answers == [YES, TIE, NO]
+
+
+@pytest.mark.parametrize(
+    ("log", "claim", "answer"),
+    [
+        ("@ 1.00 note hello; @ 2.00 end", says("one", "note"), YES),
+        ("@ 1.00 note hello; @ 2.00 end", says("one", "note", "hello"), YES),
+        ("@ 1.00 note hello; @ 2.00 end", says("one", "note", "bye"), NO),
+        ("@ 2.00 end", says("one", "note"), NO),
+        ("@ 1.00 begin 1.00", says("one", "note"), TIE),
+        ("", says("one", "note"), TIE),
+        ("hello", claims.prints("one", "hello"), YES),
+        ("bye", claims.prints("one", "hello"), NO),
+        ("@ 1.00 a x; @ 2.00 b x; @ 3.00 end", agree(("one", "a"), ("one", "b")), YES),
+        ("@ 1.00 a x; @ 2.00 b y; @ 3.00 end", agree(("one", "a"), ("one", "b")), NO),
+        ("@ 1.00 a; @ 2.00 b; @ 3.00 end", agree(("one", "a"), ("one", "b")), NO),
+        ("@ 1.00 a x; @ 3.00 end", agree(("one", "a"), ("one", "b")), NO),
+        ("@ 1.00 a x", agree(("one", "a"), ("one", "b")), TIE),
+    ],
+)
+def test_words(life: MakeLife, log: str, claim: Claim, answer: Order) -> None:
+    assert claim(life(one=log)).answer is answer
+
+
+PENDING = PodFacts("shop", "conf", "1", "Pending", None, "Never")
+RUNNING = replace(PENDING, phase="Running")
+
+
+def pending(pod: PodFacts) -> bool:
+    return pod.phase == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("states", "seen_once", "in_all"),
+    [
+        ([], TIE, TIE),
+        (["Pending"], YES, YES),
+        (["Pending", "Running"], YES, NO),
+        (["Running"], TIE, NO),
+    ],
+)
+def test_states(life: MakeLife, states: list[str], seen_once: Order, in_all: Order) -> None:
+    (facts,) = life(one="x").timelines[0].pod.containers
+    lived = life(*(replace(PENDING, phase=phase, containers=(facts,)) for phase in states), one="x")
+    assert once("one", "it is pending", pending)(lived).answer is seen_once
+    assert always("one", "it is pending", pending)(lived).answer is in_all
+
+
+def test_a_condition_that_never_came_about_is_no_telling(life: MakeLife) -> None:
+    (facts,) = life(one="x").timelines[0].pod.containers
+    lived = life(replace(PENDING, containers=(facts,)), one="x")
+    running = the("one", lambda one: one.state == "running")
+    assert whenever("one", "it runs", running, "it is pending", pending)(lived).answer is TIE
+
+
+@pytest.mark.parametrize(
+    ("log", "verdict"),
+    [
+        ("@ 1.00 a; @ 2.00 b; @ 3.00 end", Verdict.CONFORMS),
+        ("@ 2.00 a; @ 1.00 b; @ 3.00 end", Verdict.DEVIATES),
+        ("@ 1.00 a; @ 1.00 b; @ 3.00 end", Verdict.UNJUDGED),
+        ("@ 1.00 b; @ 3.00 end", Verdict.DEVIATES),
+    ],
+)
+def test_one_no_deviates_and_a_tie_is_never_a_pass(life: MakeLife, log: str, verdict: Verdict) -> None:
+    shows = (before(mark("one", "a"), mark("one", "b")), says("one", "a"))
+    assert judge(shows, life(one=log)).verdict is verdict
+
+
+def test_a_goal_that_was_not_reached_leaves_no_verdict(life: MakeLife) -> None:
+    lived = life(one="@ 1.00 a", shortfall="Pod conf/shop is not completed: no node takes it")
+    assert judge((says("one", "a"),), lived).verdict is Verdict.UNJUDGED
+
+
+def test_no_claims_prove_nothing(life: MakeLife) -> None:
+    assert judge((), life(one="@ 1.00 end")).verdict is Verdict.UNJUDGED
