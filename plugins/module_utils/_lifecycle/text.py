@@ -94,11 +94,18 @@ def progress(standings: dict[Workload, Standing], view: View, now: float) -> str
     """One line on a wait: how many are there, then what the first few of the others wait for."""
     done = sum(one.verdict is Verdict.DONE for one in standings.values())
     pending = [(workload, one) for workload, one in standings.items() if one.verdict is not Verdict.DONE]
+    several = len({workload.namespace for workload in standings}) > 1
     said = "; ".join(
-        f"{workload.name}: {pending_reason(workload, one, view, now)}" for workload, one in pending[:3]
+        f"{_called(workload, several)}: {pending_reason(workload, one, view, now)}"
+        for workload, one in pending[:3]
     )
     more = f"; and {len(pending) - 3} more" if len(pending) > 3 else ""
     return f"{done} of {len(standings)} there; {said}{more}"
+
+
+def _called(workload: Workload, several: bool) -> str:
+    """The name, with its namespace where there are several."""
+    return f"{workload.namespace}/{workload.name}" if several else workload.name
 
 
 def pending_reason(workload: Workload, one: Standing, view: View, now: float) -> str:
