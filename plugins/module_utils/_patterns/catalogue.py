@@ -4,9 +4,18 @@
 
 from __future__ import annotations
 
-from . import env_validate
+from . import config_sync, db_migrate, env_validate, fetch_config, logging
 from .pattern import Pattern
 
-CATALOGUE: dict[str, Pattern] = {one.name: one for one in (env_validate.PATTERN,)}
+CATALOGUE: dict[str, Pattern] = {
+    one.name: one
+    for one in (
+        config_sync.PATTERN,
+        db_migrate.PATTERN,
+        env_validate.PATTERN,
+        fetch_config.PATTERN,
+        logging.PATTERN,
+    )
+}
 
 __all__ = ["CATALOGUE", "Pattern"]

@@ -54,13 +54,13 @@ def container(
     options: Mapping[str, Any],
     image: str,
     *,
-    command: Sequence[str],
+    command: Sequence[str] = (),
     args: Sequence[str] = (),
     env: Sequence[Mapping[str, Any]] = (),
     mounts: Sequence[Mapping[str, Any]] = (),
     security: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A container with the common options applied. image: the key of a default image.
+    """A container with the common options applied. image: the key of a default image, which may bring its command.
 
     security: what the pattern needs otherwise than restricted; None takes a field away.
     """
@@ -70,11 +70,12 @@ def container(
         "image": reference(
             options.get("image"), DEFAULT_IMAGES[image], context.image_map, f"{context.where}.image"
         ),
-        "command": list(command),
         "resources": options.get("resources") or DEFAULT_RESOURCES,
         "securityContext": {key: value for key, value in wanted.items() if value is not None},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+    if command:
+        made["command"] = list(command)
     if args:
         made["args"] = list(args)
     if options.get("image_pull_policy"):

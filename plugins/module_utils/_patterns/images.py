@@ -13,6 +13,19 @@ from .fragment import BadPattern
 DEFAULT_IMAGES: dict[str, str] = {
     # Runs the programs of the room _programs, which need nothing but Python's standard library.
     "python": "docker.io/library/python:3-slim",
+    "golang-migrate": "docker.io/migrate/migrate:v4.20.1",
+    "flyway": "docker.io/flyway/flyway:12",
+    "liquibase": "docker.io/liquibase/liquibase:5",
+    "otel-collector": "docker.io/otel/opentelemetry-collector-contrib:0.165.0",
+    "fluentd": "docker.io/fluent/fluentd:v1.19.3-debian-2.2",
+    "fluent-bit": "docker.io/fluent/fluent-bit:5.1.1",
+    "filebeat": "docker.elastic.co/beats/filebeat:9.5.4",
+    "envoy": "docker.io/envoyproxy/envoy:v1.38.0",
+    "nginx-exporter": "docker.io/nginx/nginx-prometheus-exporter:1.5.3",
+    # The same programs where they need git and ssh: Debian with both, and the Python that comes with mercurial.
+    "git": "docker.io/library/buildpack-deps:bookworm-scm",
+    "git-sync": "registry.k8s.io/git-sync/git-sync:v4.7.1",
+    "k8s-sidecar": "ghcr.io/kiwigrid/k8s-sidecar:2.10.1",
 }
 
 

@@ -15,27 +15,33 @@ from types import ModuleType
 def source_of(module: ModuleType) -> str:
     """The program's source without the comment lines at its top.
 
-    What it imports from its neighbours (`from .postgres import ...`) stands in the import's place.
+    What it imports from its neighbours (`from .postgres import ...`), and they from theirs, stands in the import's
+    place, once.
     """
-    text = _with_neighbours(module)
+    text = _with_neighbours(module, set())
     lines = text.splitlines()
     first = next(number for number, line in enumerate(lines) if not line.startswith("#"))
     return "\n".join(lines[first:]) + "\n"
 
 
-def _with_neighbours(module: ModuleType) -> str:
+def _with_neighbours(module: ModuleType, there: set[str]) -> str:
     text = inspect.getsource(module)
-    lines = text.splitlines()
-    for node in reversed(ast.parse(text).body):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
+    lines: list[str] = []
+    done = 0
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.ImportFrom) or node.level != 1:
+            continue
+        lines += text.splitlines()[done : node.lineno - 1]
+        done = node.end_lineno or node.lineno
+        if str(node.module) not in there:
+            there.add(str(node.module))
             neighbour = importlib.import_module(f"{module.__package__}.{node.module}")
-            lines[node.lineno - 1 : node.end_lineno] = _body(neighbour).splitlines()
-    return "\n".join(lines) + "\n"
+            lines += _body(_with_neighbours(neighbour, there)).splitlines()
+    return "\n".join([*lines, *text.splitlines()[done:]]) + "\n"
 
 
-def _body(module: ModuleType) -> str:
+def _body(text: str) -> str:
     """What a neighbour says after its own docstring and its import from the future."""
-    text = inspect.getsource(module)
     start = next(
         node.end_lineno or 0
         for node in ast.parse(text).body
