@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import artefact
 from environment import ROOT
 from steps import Runner, Step
-
-SCENARIOS_AT_ONCE = 4
 
 
 class Cluster:
@@ -24,22 +23,29 @@ class Cluster:
 
     def up(self) -> bool:
         """Make the cluster, or the one that an earlier run left ready; false when there is none to be had."""
-        if self._up is None:
-            shutil.rmtree(
-                self.state, ignore_errors=True
-            )  # what Molecule remembers of a run before may be gone
+        if self._up is None and artefact.install(self.run, self.tree):
+            # What Molecule remembers of a run before may be gone.
+            shutil.rmtree(self.state, ignore_errors=True)
             self._up = False
-            if artefact.install(self.run, self.tree):
-                create = self._molecule("cluster", ["create", "--scenario-name", "default"], self.state)
-                self._up = self.run.show(create)
-        return self._up
+            create = self._molecule("cluster", ["create", "--scenario-name", "default"], self.state)
+            self._up = self.run.show(create)
+        return bool(self._up)
 
-    def scenarios(self) -> tuple[bool, int]:
-        """Every scenario on the cluster that is up: whether all succeeded, and how many there were."""
+    def scenarios(self) -> list[Step]:
+        """A step for every scenario of Molecule, to run on the cluster that is up."""
         folders = sorted(path.parent for path in (ROOT / "molecule").glob("*/molecule.yml"))
-        steps = [self._scenario(folder.name) for folder in folders if folder.name != "default"]
-        # Most of a scenario is waiting for the kubelet: a few more than there are cores run at a time.
-        return self.run.together(steps, at_once=SCENARIOS_AT_ONCE), len(steps)
+        return [self._scenario(folder.name) for folder in folders if folder.name != "default"]
+
+    def deployment(self, venv: Path) -> Step:
+        """The deployment of scenario `deploy` by the ansible-core and the client of another environment."""
+        name = venv.name.rpartition("-")[0]
+        env = {
+            **self.env(),
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+            "NAMESPACE_PREFIX": name.replace(".", "-"),
+        }
+        command = [str(venv / "bin" / "ansible-playbook"), "molecule/deploy/converge.yml"]
+        return Step(f"deploy, {name}", command, env)
 
     def _scenario(self, name: str) -> Step:
         state = self.state.with_name(f"molecule-{name}")
@@ -54,7 +60,7 @@ class Cluster:
             return True
         if keep:
             print(
-                f"\nThe cluster stays: PODPATTERNS_CLUSTER={self.name}; without KEEP=1 the next run removes it"
+                f"\nCluster {self.name} is left as it is; the next run without KEEP=1 removes it", flush=True
             )
             return True
         destroy = self._molecule("remove the cluster", ["destroy", "--scenario-name", "default"], self.state)
@@ -63,6 +69,7 @@ class Cluster:
     def env(self) -> dict[str, str]:
         """What leads a tool to the cluster, and Ansible to the artefact."""
         return {
+            "PATH": os.pathsep.join([str(self.state / "bin"), self.run.env["PATH"]]),
             "KUBECONFIG": str(self.state / "kubeconfig"),
             "PODPATTERNS_KUBECONFIG": str(self.state / "kubeconfig"),
             "PODPATTERNS_CLUSTER": self.name,

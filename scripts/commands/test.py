@@ -21,6 +21,9 @@ from steps import Runner, Step, interrupt_on_signals
 LOGS = ROOT / "build" / "test"
 CLOSING_LINE = re.compile(r"^(?:=+ )?(\d+ .+) in [0-9.]+s", re.MULTILINE)  # pytest's
 
+# Most of a scenario is waiting for the kubelet: a few more than there are cores run at a time.
+AT_ONCE_ON_THE_CLUSTER = 4
+
 EPILOG = """\
 Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
 
@@ -71,13 +74,10 @@ class Parts:
 
     def ends(self) -> bool:
         """unit tests again at both ends of the supported versions, on every Python that is here"""
-        steps = [_units("oldest", sys.executable)]
-        pythons = other_pythons()
-        steps += [_units("newest", python) for python in pythons.values()]
-        self.note = (
-            f"Python {', '.join(pythons)}" if pythons else "no newer Python here: newest is what unit ran on"
-        )
-        return self.run.together(steps)
+        venvs = _ends()
+        if len(venvs) == 1:
+            self.note = "no newer Python here: the newest versions for this one are those of unit"
+        return self.run.together([_units(venv) for venv in venvs])
 
     def sanity(self) -> bool:
         """the built artefact: its content, documentation, playbooks and ansible-test sanity"""
@@ -92,9 +92,12 @@ class Parts:
         """Molecule's scenarios on a kind cluster, run from the installed artefact"""
         if not self.cluster.up():
             return False
-        succeeded, count = self.cluster.scenarios()
-        self.note = f"{count} scenarios"
-        return succeeded
+        scenarios = self.cluster.scenarios()
+        deployments = [self.cluster.deployment(venv) for venv in _ends()]
+        self.note = (
+            f"{len(scenarios)} scenarios, and {len(deployments)} deployments at the ends of the versions"
+        )
+        return self.run.together(scenarios + deployments, at_once=AT_ONCE_ON_THE_CLUSTER)
 
     def conformance(self) -> bool:
         """what Kubernetes promises on init containers and sidecars, on the same cluster"""
@@ -113,9 +116,13 @@ class Parts:
 NAMES = ["lint", "unit", "ends", "sanity", "molecule", "conformance"]
 
 
-def _units(pins: str, python: str) -> Step:
-    venv = environment(pins, python)
-    title = f"unit tests, {pins}, {venv.name.split('-')[1]}"
+def _ends() -> list[Path]:
+    """An environment with the oldest versions, and one with the newest for each newer Python on the machine."""
+    return [environment("oldest"), *(environment("newest", python) for python in other_pythons().values())]
+
+
+def _units(venv: Path) -> Step:
+    title = f"unit tests, {venv.name.rpartition('-')[0]}"
     return Step(title, [str(venv / "bin" / "pytest"), "tests/unit", "--numprocesses", "2", "--quiet"])
 
 
