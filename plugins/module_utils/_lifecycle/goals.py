@@ -265,7 +265,8 @@ def _why_unsettled(workload: Workload, item: Mapping[str, Any], pods: list[PodFa
     if len(pods) < wanted:
         held = next((word for field, word in _HELD.items() if item["spec"].get(field)), "")
         return f"{len(pods)} of {wanted} Pods made" + (f", it is {held}" if held else "")
-    if workload.goal == "ready" and item["kind"] == "Deployment":
+    status = item.get("status") or {}
+    if item["kind"] == "Deployment" and status.get("replicas", 0) > status.get("updatedReplicas", 0):
         return "Pods of the template before are still there"
     return "its controller has not caught up"
 
