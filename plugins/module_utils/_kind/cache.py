@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import failed
 from .process import run
 
 
@@ -28,6 +27,7 @@ class Cache:
         self.artifacts = root / "artifacts"
         self.work = root / "work"
         self.registry = root / "registry"
+        self.go = root / "go"
 
     @contextlib.contextmanager
     def locked(self, on_wait: Callable[[str], None]) -> Iterator[None]:
@@ -64,16 +64,17 @@ class Cache:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def remove(self) -> bool:
-        """Delete the whole cache; False where there was none."""
-        if not self.root.exists():
-            return False
-        if not (self.artifacts.exists() or (self.root / "lock").exists()):
-            raise failed("purge", f"cache {self.root}", "it does not look like a cache that this role made")
-        # Go writes its module cache read-only.
-        run(["chmod", "-R", "u+w", str(self.root)])
-        shutil.rmtree(self.root)
-        return True
+    @property
+    def parts(self) -> list[Path]:
+        """What this room keeps in the cache and is there; others keep things beside it."""
+        return [path for path in (self.artifacts, self.work, self.registry, self.go) if path.exists()]
+
+    def remove(self) -> None:
+        """Delete all parts."""
+        for path in self.parts:
+            # Go writes its module cache read-only.
+            run(["chmod", "-R", "u+w", str(path)])
+            shutil.rmtree(path)
 
 
 @contextlib.contextmanager

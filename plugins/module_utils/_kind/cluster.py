@@ -30,10 +30,6 @@ class Folder:
     root: Path
 
     @property
-    def kubeconfig(self) -> Path:
-        return self.root / "kubeconfig"
-
-    @property
     def facts(self) -> Path:
         return self.root / "facts.json"
 
@@ -55,9 +51,12 @@ class Folder:
 
 
 class Cluster:
-    def __init__(self, name: str, folder: Folder, engine: Engine, kind: str, report: Report) -> None:
+    def __init__(
+        self, name: str, folder: Folder, kubeconfig: Path, engine: Engine, kind: str, report: Report
+    ) -> None:
         self.name = name
         self.folder = folder
+        self.kubeconfig = kubeconfig
         self._engine = engine
         self._kind = kind
         self._report = report
@@ -75,7 +74,7 @@ class Cluster:
         """Make the nodes and start Kubernetes on them. On failure the logs stay and the nodes go."""
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.folder.certs.mkdir(exist_ok=True)
-        self.folder.making.touch()
+        write_atomically(self.folder.making, json.dumps({"kubeconfig": str(self.kubeconfig)}))
         self.folder.facts.unlink(missing_ok=True)
         write_atomically(self.folder.config, kindconfig.render(shape, str(self.folder.certs)))
         step = Step(self._report, f"cluster {self.name}: starting Kubernetes {shape.kubernetes_version}")
@@ -94,7 +93,7 @@ class Cluster:
                 "--config",
                 str(self.folder.config),
                 "--kubeconfig",
-                str(self.folder.kubeconfig),
+                str(self.kubeconfig),
                 "--retain",
                 timeout=900,
                 on_line=on_line,
@@ -102,7 +101,7 @@ class Cluster:
             )
         except CommandFailed as error:
             raise self._explain(error) from error
-        self.folder.kubeconfig.chmod(0o600)
+        self.kubeconfig.chmod(0o600)
         step.done()
 
     def _explain(self, error: CommandFailed) -> Exception:
@@ -140,7 +139,13 @@ class Cluster:
                 if time.monotonic() > deadline:
                     raise CommandFailed("the API server does not answer", None, "")
             kubectl.call(
-                "wait", "--for=condition=Ready", "nodes", "--all", left(), timeout=timeout + 30, on_idle=step.tick
+                "wait",
+                "--for=condition=Ready",
+                "nodes",
+                "--all",
+                left(),
+                timeout=timeout + 30,
+                on_idle=step.tick,
             )
             step.detail = "CoreDNS"
             kubectl.call(
@@ -166,15 +171,19 @@ class Cluster:
                 self._engine.call("start", node)
 
     def export_kubeconfig(self, target: Path) -> None:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._call("export", "kubeconfig", "--name", self.name, "--kubeconfig", str(target))
+        target.chmod(0o600)
 
     def delete(self, merged_into: Path | None = None) -> None:
         """Take nodes, volumes and the entries in kubeconfig files away."""
-        for kubeconfig in filter(None, (merged_into, self.folder.kubeconfig)):
+        for kubeconfig in filter(None, (merged_into, self.kubeconfig)):
             self._call("delete", "cluster", "--name", self.name, "--kubeconfig", str(kubeconfig), timeout=300)
 
     def forget(self) -> None:
         shutil.rmtree(self.folder.root, ignore_errors=True)
+        if self.kubeconfig.exists() and "name:" not in self.kubeconfig.read_text(encoding="utf-8"):
+            self.kubeconfig.unlink()
 
 
 NODE_LOGS: Mapping[str, str] = {
@@ -182,7 +191,7 @@ NODE_LOGS: Mapping[str, str] = {
     "containerd": "journalctl --no-pager --unit containerd",
     "journal": "journalctl --no-pager --lines 2000",
     "containers": "ctr --namespace k8s.io containers list; ctr --namespace k8s.io tasks list",
-    "pods": "for file in $(find /var/log/pods -name '*.log'); do echo \"== $file\"; tail -n 200 \"$file\"; done",
+    "pods": 'for file in $(find /var/log/pods -name \'*.log\'); do echo "== $file"; tail -n 200 "$file"; done',
 }
 
 
@@ -198,15 +207,27 @@ def recorded(folder: Folder) -> dict[str, Any] | None:
     return read_json(folder.facts)
 
 
+def is_ours(folder: Folder) -> bool:
+    """Was the cluster made by this role? Not one that was there before."""
+    facts = recorded(folder)
+    return facts is not None and facts.get("source") != "existing"
+
+
+def kubeconfigs(state: Path) -> list[Path]:
+    """The kubeconfig files of all clusters that this role made."""
+    files = sorted((state / "clusters").glob("*/facts.json"))
+    return [
+        Path(facts["kubeconfig"])
+        for facts in map(read_json, files)
+        if facts and facts.get("source") != "existing"
+    ]
+
+
 def record(folder: Folder, facts: Mapping[str, Any]) -> bool:
     """Write the facts file; from then on the cluster counts as complete. False where nothing changed."""
     changed = write_atomically(folder.facts, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     folder.making.unlink(missing_ok=True)
     return changed
-
-
-def existing_nodes(engine: Engine, name: str) -> bool:
-    return bool(engine.containers(name))
 
 
 def tool_version(kind: str) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .facts import ImageAnswer
 from .process import attempt, run
+from .source import short_reason
 
 #: All images that this role builds are named below this.
 REPOSITORY = "localhost/podpatterns"
@@ -62,10 +63,7 @@ class Engine:
         if self.has_image(reference):
             return ImageAnswer(reference, present=True)
         succeeded, output = self.asks("manifest", "inspect", reference, timeout=30)
-        reason = (
-            "" if succeeded else (output.strip().splitlines() or ["no answer"])[-1].removeprefix("Error: ")
-        )
-        return ImageAnswer(reference, reachable=succeeded, reason=reason)
+        return ImageAnswer(reference, reachable=succeeded, reason="" if succeeded else short_reason(output))
 
     def build(
         self,

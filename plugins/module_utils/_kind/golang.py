@@ -17,16 +17,7 @@ from .cache import Cache
 from .errors import failed
 from .process import CommandFailed, attempt, run
 from .progress import Report, Step
-from .recipe import (
-    ETCD_MODULE,
-    GO_FLAGS,
-    GoBuild,
-    GoModule,
-    digest,
-    go_directive,
-    go_mod,
-    staging_modules,
-)
+from .recipe import ETCD_MODULE, GO_FLAGS, GoBuild, GoModule, digest, go_mod
 
 #: A download that breaks is tried this often; what has arrived whole is kept in between.
 TRIES = 3
@@ -46,8 +37,8 @@ class Go:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "GOMODCACHE": str(self._cache.root / "go" / "mod"),
-            "GOCACHE": str(self._cache.root / "go" / "build"),
+            "GOMODCACHE": str(self._cache.go / "mod"),
+            "GOCACHE": str(self._cache.go / "build"),
             "CGO_ENABLED": "0",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -132,13 +123,11 @@ class Go:
         return found
 
     def _lay(self, module: GoModule, folder: Path, sources: Mapping[str, str]) -> None:
-        go_version, staging = versions.OLDEST_GO + ".0", []
+        upstream = ""
         if module.kubernetes:
-            text = Path(self._download(f"k8s.io/kubernetes@v{module.kubernetes}")["GoMod"]).read_text(
-                encoding="utf-8"
-            )
-            staging = staging_modules(text)
-        (folder / "go.mod").write_text(go_mod(module, go_version, staging), encoding="utf-8")
+            downloaded = self._download(f"k8s.io/kubernetes@v{module.kubernetes}")
+            upstream = Path(downloaded["GoMod"]).read_text(encoding="utf-8")
+        (folder / "go.mod").write_text(go_mod(module, upstream), encoding="utf-8")
         for name, text in sources.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")

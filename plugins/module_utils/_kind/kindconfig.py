@@ -12,7 +12,7 @@ from typing import Any
 from .settings import NodeSettings
 
 POD_SUBNET = "10.244.0.0/16"
-#: Where the Pod network of our own node image leaves its configuration: see files/node/default-cni.yaml.
+#: Where the Pod network of our own node image leaves its configuration: see files/node/default-cni.template.
 CNI_DIRECTORY = "/run/cni/net.d"
 CERTS_DIRECTORY = "/etc/containerd/certs.d"
 
@@ -77,7 +77,8 @@ def _containerd(shape: Shape) -> list[str]:
         patches.append(f"[{plugin}]\n  restrict_oom_score_adj = true\n")
     if shape.own_node_image:
         patches.append(f'[{plugin}.cni]\n  conf_dir = "{CNI_DIRECTORY}"\n')
-    patches.append(f'[{plugin}.registry]\n  config_path = "{CERTS_DIRECTORY}"\n')
+    else:
+        patches.append(f'[{plugin}.registry]\n  config_path = "{CERTS_DIRECTORY}"\n')
     return patches
 
 

