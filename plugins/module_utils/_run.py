@@ -4,17 +4,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._cluster.api import Api
-from ._cluster.apply import RECREATABLE, Applier, Change, Options, Target
+from ._cluster.apply import CHANGED_IN_PLACE, Applier, Change, Options, Target
 from ._cluster.capabilities import optional_kinds, version
+from ._cluster.errors import ClusterError, NotAllowed
 from ._cluster.logs import events_of, last_words
 from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
-from ._cluster.watch import Broken, Changed, Collection, Listed, News, Watch, list_once
+from ._cluster.watch import (
+    PROGRESS_SECONDS,
+    Broken,
+    Changed,
+    Collection,
+    Listed,
+    News,
+    Watch,
+    list_once,
+)
 from ._lifecycle.events import event_time
 from ._lifecycle.facts import PodFacts
 from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
@@ -25,10 +36,10 @@ from ._lifecycle.view import View, Workload
 from ._patterns.compose import compose_all, noted_objects
 from ._patterns.fragment import BadPattern, Server
 from ._pod.definition import BadDefinition, check
-from ._pod.template import is_workload, pod_spec
+from ._pod.template import group_of, is_workload, pod_spec
 
-# How often a wait tells that it is alive.
-PROGRESS_SECONDS = 3.0
+# How long a server may be out of sight before a wait gives up, where the grace is shorter.
+OUT_OF_SIGHT_SECONDS = 5.0
 
 Report = Callable[[str], None]
 
@@ -109,6 +120,7 @@ class _Wait:
         default_factory=dict
     )
     warnings: dict[str, None] = field(default_factory=dict)
+    out_of_sight: dict[tuple[str, str], tuple[float, ClusterError]] = field(default_factory=dict)
 
 
 def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
@@ -122,11 +134,14 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     check(manifests, identity_only=not request.present)
     manifests, warnings = _compose(api, manifests, request)
     if not request.present:
-        return _remove(api, request, manifests, started)
+        return _remove(api, request, manifests, started, report)
     goals = _goals(manifests, request)
     _check_recreate(manifests, request)
-    applier = Applier(api, Options(started + request.timeout, request.recreate, request.force_conflicts))
+    deadline = started + request.timeout
+    options = Options(deadline, request.recreate, request.force_conflicts)
+    applier = Applier(api.until(deadline), options, report)
     targets = applier.place(manifests, request.namespace)
+    _check_places(targets)
     changes = _apply(applier, request, targets)
     if request.check_mode:
         return Outcome(tuple(changes), elapsed=time.monotonic() - started, warnings=warnings)
@@ -165,16 +180,36 @@ def _goals(manifests: Sequence[Mapping[str, Any]], request: Request) -> list[str
 
 
 def _check_recreate(manifests: Sequence[Mapping[str, Any]], request: Request) -> None:
-    if request.recreate and not any(manifest["kind"] in RECREATABLE for manifest in manifests):
-        kinds = sorted({str(manifest["kind"]) for manifest in manifests})
+    if not request.recreate:
+        return
+    kinds = {
+        str(manifest["kind"])
+        for manifest in manifests
+        if manifest["kind"] not in CHANGED_IN_PLACE or manifest.get("immutable")
+    }
+    if not kinds:
+        held = sorted({str(manifest["kind"]) for manifest in manifests})
         raise BadDefinition(
-            f"recreate is true, but every field of {', '.join(kinds)} can be changed in place; remove recreate"
-            f" (it is for {', '.join(RECREATABLE)})"
+            f"recreate is true, but every field of {', '.join(held)} can be changed in place; remove recreate"
+            " (it is for kinds with fields that they keep for life, such as Pod and Job)"
         )
 
 
-def _remove(api: Api, request: Request, manifests: list[dict[str, Any]], started: float) -> Outcome:
-    applier = Applier(api, Options(started + request.timeout))
+def _check_places(targets: Sequence[Target]) -> None:
+    """The same object may be in the definition with its namespace and without."""
+    seen: set[tuple[str, str, str]] = set()
+    for target in targets:
+        key = (f"{group_of(str(target.manifest['apiVersion']))}/{target.kind}", target.namespace, target.name)
+        if key in seen:
+            raise BadDefinition(f"{target} is in the definition twice; keep one of the two")
+        seen.add(key)
+
+
+def _remove(
+    api: Api, request: Request, manifests: list[dict[str, Any]], started: float, report: Report
+) -> Outcome:
+    deadline = started + request.timeout
+    applier = Applier(api.until(deadline), Options(deadline), report)
     targets = applier.place(manifests, request.namespace)
     live = [applier.existing(target) for target in targets if is_workload(target.manifest)]
     changes = applier.remove(
@@ -187,13 +222,19 @@ def _remove(api: Api, request: Request, manifests: list[dict[str, Any]], started
 def _apply(applier: Applier, request: Request, targets: Sequence[Target]) -> list[Change]:
     """Plan all, then write all; a namespace made for the occasion does not outlive a definition that is refused."""
     in_definition = {target.name for target in targets if target.kind == "Namespace"}
-    missing = applier.missing_namespaces(targets)
+    missing: set[str] = set()
+    if request.create_namespace or in_definition:
+        missing = applier.missing_namespaces(targets)
     to_make = sorted(missing - in_definition) if request.create_namespace else []
-    planned = applier.plan(targets, set(to_make) | (missing & in_definition))
-    made = [applier.planned_namespace(name) for name in to_make]
+    namespaces = [Target(_namespace(name), "") for name in to_make]
+    planned = applier.plan([*namespaces, *targets], set(to_make) | (missing & in_definition))
     stale = _left_over(applier, [change.before for change in planned], targets)
-    written = made + planned if request.check_mode else applier.apply(made + planned)
+    written = planned if request.check_mode else applier.apply(planned)
     return written + [one for one in applier.remove(stale, dry=request.check_mode) if one.changed]
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _left_over(
@@ -283,15 +324,17 @@ def _follow(
 
 def _take(wait: _Wait, news: News, now: float) -> None:
     if isinstance(news, Listed):
+        wait.out_of_sight.pop((news.resource.kind, news.namespace), None)
         wait.view.replace(news.resource.kind, news.namespace, news.items, now)
     elif isinstance(news, Changed):
         if news.gone:
             wait.view.remove(news.item)
         else:
             wait.view.put(news.item, now)
-    elif isinstance(news, Broken) and news.final:
-        if news.resource is not EVENTS:
-            raise news.error
+    elif news.resource is not EVENTS:
+        since = -math.inf if news.final else now
+        wait.out_of_sight.setdefault((news.resource.kind, news.namespace), (since, news.error))
+    elif news.final:
         wait.warnings[f"events cannot be read, so causes may be missing: {news.error}"] = None
 
 
@@ -327,7 +370,13 @@ def _is_over(wait: _Wait, request: Request, now: float) -> bool:
         for workload, one in wait.standings.items()
         if one.verdict is Verdict.PENDING and workload not in overdue
     ]
-    return not pending or (lost and not request.to_the_end)
+    return not pending or (lost and not request.to_the_end) or _out_of_sight(wait, request, now) is not None
+
+
+def _out_of_sight(wait: _Wait, request: Request, now: float) -> ClusterError | None:
+    """Why nothing has been heard from the server for longer than is tolerable."""
+    grace = max(request.grace, OUT_OF_SIGHT_SECONDS)
+    return next((error for since, error in wait.out_of_sight.values() if now >= since + grace), None)
 
 
 def _overdue(wait: _Wait, grace: float, now: float) -> list[tuple[Workload, Trouble]]:
@@ -368,6 +417,9 @@ def _conclude(api: Api, wait: _Wait, request: Request) -> tuple[str | None, Diag
     )
     goals = ", ".join(sorted({workload.goal for workload in pending}))
     message = f"Failed to wait for {len(pending)} of {len(wait.standings)} workloads to be {goals}"
+    unseen = _out_of_sight(wait, request, now)
+    if unseen is not None:
+        return f"{message}: {unseen}", None
     return f"{message}: timeout of {request.timeout:g} s passed; {said}", None
 
 
@@ -422,10 +474,15 @@ def look(api: Api, kind: str, namespace: str, name: str | None, selectors: Seque
     ]
     wait = _Wait(View(), started)
     for collection in _collections(workloads):
-        _take(wait, list_once(api, collection), time.monotonic())
+        try:
+            _take(wait, list_once(api, collection), time.monotonic())
+        except NotAllowed as error:
+            if collection.resource is not EVENTS:
+                raise
+            _take(wait, Broken(EVENTS, collection.namespace, error, final=True), time.monotonic())
     _judge(wait, workloads, time.monotonic())
     results = tuple(_result(wait, workload) for workload in workloads)
-    return Outcome(results=results, elapsed=time.monotonic() - started)
+    return Outcome(results=results, elapsed=time.monotonic() - started, warnings=tuple(wait.warnings))
 
 
 def _own_goal(kind: str, item: Mapping[str, Any]) -> str:

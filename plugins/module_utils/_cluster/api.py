@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import ClusterError, NotConnected, refusal
@@ -25,8 +27,23 @@ APPLY = "application/apply-patch+yaml"
 CONNECT_SECONDS = 10
 # An answer that takes longer than this is one that will not come.
 READ_SECONDS = 60
+# How often to come back to a server that asks to be left alone for some seconds.
+TRIES = 10
+TOO_MANY_REQUESTS = 429
 
 Query = Mapping[str, Any]
+
+
+class _Counter:
+    """Counts, from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.value = 0
+
+    def up(self) -> None:
+        with self._lock:
+            self.value += 1
 
 
 class _NoDiscovery:
@@ -37,14 +54,29 @@ class _NoDiscovery:
 
 
 class Api:
-    """Requests to one API server, safe to use from several threads. `calls` counts them."""
+    """Requests to one API server, safe to use from several threads. `calls` counts them.
 
-    def __init__(self, api_client: Any) -> None:
+    deadline, in monotonic seconds, is when an answer is no longer waited for.
+    """
+
+    def __init__(
+        self, api_client: Any, *, deadline: float = math.inf, counter: _Counter | None = None
+    ) -> None:
         dynamic: Any = DynamicClient
+        self._api_client = api_client
         self._client = dynamic(api_client, discoverer=_NoDiscovery)
+        self._deadline = deadline
+        self._counter = counter or _Counter()
         self.host: str = api_client.configuration.host
-        self._lock = threading.Lock()
-        self.calls = 0
+
+    @property
+    def calls(self) -> int:
+        """The number of requests so far."""
+        return self._counter.value
+
+    def until(self, deadline: float) -> Api:
+        """The same way to the same server, with another deadline and the same count."""
+        return Api(self._api_client, deadline=deadline, counter=self._counter)
 
     def request(
         self,
@@ -56,32 +88,55 @@ class Api:
         content_type: str | None = None,
     ) -> dict[str, Any]:
         """One request and its JSON answer. Raises ClusterError."""
-        answer = self._send(method, path, query or {}, body, content_type, (CONNECT_SECONDS, READ_SECONDS))
-        loaded: dict[str, Any] = json.loads(answer.data)
+        data = self._data(method, path, query or {}, body, content_type)
+        try:
+            loaded = json.loads(data)
+        except ValueError:
+            loaded = None
+        if not isinstance(loaded, dict):
+            raise NotConnected(
+                f"{self.host} does not answer as a Kubernetes API server does, but with"
+                f" {data[:60].decode(errors='replace')!r}; check the address"
+            )
         return loaded
 
     def text(self, path: str, *, query: Query | None = None) -> str:
-        """One request and its answer as text, such as a log."""
-        answer = self._send("get", path, query or {}, None, None, (CONNECT_SECONDS, READ_SECONDS))
-        data: bytes = answer.data
-        return data.decode("utf-8", errors="replace")
+        """One request and its answer as text, such as a log. Raises ClusterError."""
+        return self._data("get", path, query or {}, None, None).decode("utf-8", errors="replace")
 
     def stream(self, path: str, *, query: Query) -> Stream:
         """An open watch. Raises ClusterError where it cannot be opened."""
         # The server ends a watch by itself after some minutes; silence until then is normal.
-        return Stream(self._send("get", path, query, None, None, (CONNECT_SECONDS, None)))
+        return Stream(self._send("get", path, query, None, None, None))
+
+    def _data(self, method: str, path: str, query: Query, body: Any, content_type: str | None) -> bytes:
+        seconds = max(min(READ_SECONDS, self._deadline - time.monotonic()), 0.1)
+        answer = self._send(method, path, query, body, content_type, seconds)
+        try:
+            data: bytes = answer.data
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        return data
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        body: Any,
-        content_type: str | None,
-        seconds: Sequence[Any],
+        self, method: str, path: str, query: Query, body: Any, content_type: str | None, seconds: float | None
     ) -> Any:
-        with self._lock:
-            self.calls += 1
+        """The answer, still to be read. A server that is too busy is asked again when it says so."""
+        left = TRIES
+        while True:
+            left -= 1
+            try:
+                return self._send_once(method, path, query, body, content_type, seconds)
+            except _Busy as busy:
+                if not left or time.monotonic() + busy.seconds > self._deadline:
+                    raise busy.refusal from busy
+                time.sleep(busy.seconds)
+
+    def _send_once(
+        self, method: str, path: str, query: Query, body: Any, content_type: str | None, seconds: float | None
+    ) -> Any:
+        self._counter.up()
+        left = max(self._deadline - time.monotonic(), 0.1)
         try:
             return self._client.request(
                 method,
@@ -89,21 +144,32 @@ class Api:
                 body=body,
                 content_type=content_type,
                 query_params=list(query.items()),
-                header_params={"Accept": "application/json"}
-                if not path.endswith("/log")
-                else {"Accept": "*/*"},
+                header_params={"Accept": "*/*" if path.endswith("/log") else "application/json"},
                 serialize=False,
-                _request_timeout=tuple(seconds),
+                _request_timeout=(min(CONNECT_SECONDS, left), seconds),
             )
         except ApiException as error:
             if not error.status:
                 raise self._unreachable(error.reason) from error
-            raise refusal(error.status, error.body, str(error.reason)) from error
+            refused = refusal(error.status, error.body, str(error.reason))
+            asked = (error.headers or {}).get("Retry-After", "")
+            if error.status == TOO_MANY_REQUESTS and str(asked).isdigit():
+                raise _Busy(float(asked), refused) from error
+            raise refused from error
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Any) -> ClusterError:
         return NotConnected(f"cannot reach the API server {self.host}: {_network_reason(error)}")
+
+
+class _Busy(Exception):
+    """The server asks to be left alone for some seconds."""
+
+    def __init__(self, seconds: float, refused: ClusterError) -> None:
+        super().__init__(str(refused))
+        self.seconds = seconds
+        self.refusal = refused
 
 
 class Stream:
@@ -117,7 +183,7 @@ class Stream:
         try:
             for line in _lines(self._response):
                 if line:
-                    yield json.loads(line)
+                    yield _watch_event(line)
         except (HTTPError, OSError, ValueError, AttributeError) as error:
             # A closed socket shows itself in several ways; only an end that nobody asked for is news.
             if not self._closed:
@@ -133,6 +199,13 @@ class Stream:
         if open_socket is not None:
             with contextlib.suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
+
+
+def _watch_event(line: str) -> dict[str, Any]:
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("object"), dict) or "type" not in event:
+        raise ValueError(f"it sent {line[:60]!r}, which is no event of a watch")
+    return event
 
 
 def _lines(response: Any) -> Iterator[str]:

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -13,16 +17,36 @@ from typing import Any, TypeVar
 from .._pod.comparison import fixed_fields, normalised
 from .._pod.template import is_workload
 from .api import APPLY, Api
-from .errors import ClusterError, Failure, Refusal, explain, is_immutable
-from .resources import CRDS, NAMESPACES, SERVICE_ACCOUNTS, Resource, Resources, UnknownKind
-from .watch import wait_until
+from .errors import ClusterError, Failure, NotAllowed, Refusal, explain, is_immutable
+from .resources import CRDS, NAMESPACES, QUOTAS, SERVICE_ACCOUNTS, Resource, Resources, UnknownKind
+from .watch import PROGRESS_SECONDS, wait_until
 
 FIELD_MANAGER = "podpatterns.core"
 # The namespace in which an object is tried whose own namespace is still to be made.
 STAND_IN_NAMESPACE = "default"
 THREADS = 8
-# Kinds with fields that only a new object can change.
-RECREATABLE = ("Pod", "Job", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+UNDO_SECONDS = 30
+# Kinds of which every field can be changed in place, so that there is never a reason to make one anew.
+CHANGED_IN_PLACE = frozenset(
+    {
+        "ConfigMap",
+        "CronJob",
+        "ClusterRole",
+        "HorizontalPodAutoscaler",
+        "Ingress",
+        "LimitRange",
+        "Namespace",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "ResourceQuota",
+        "Role",
+        "ServiceAccount",
+    }
+)
+# Kinds that take what they hold with them.
+NEVER_RECREATED = frozenset(
+    {"Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"}
+)
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -55,6 +79,9 @@ class Target:
     def name(self) -> str:
         """The object's name."""
         return str(self.manifest["metadata"]["name"])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +120,11 @@ class Applier:
 
     api: Api
     options: Options
+    report: Callable[[str], None] = lambda _line: None
     resources: Resources = field(init=False)
+    _awaited: dict[str, None] = field(init=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _reported: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.resources = Resources(self.api)
@@ -101,11 +132,16 @@ class Applier:
     def place(self, manifests: Iterable[Mapping[str, Any]], namespace: str | None) -> list[Target]:
         """Each manifest with the namespace it goes to: its own, else the given one, else `default`."""
         targets = []
+        manifests = list(manifests)
+        for manifest in manifests:
+            if manifest["kind"] == CRDS.kind:
+                self.resources.expect(manifest)
         for manifest in manifests:
             try:
                 namespaced = self.resources.of(manifest).namespaced
             except UnknownKind:
-                namespaced = bool(manifest["metadata"].get("namespace") or namespace)
+                coming = self.resources.coming(manifest)
+                namespaced = coming is None or coming.namespaced
             own = manifest["metadata"].get("namespace")
             targets.append(Target(manifest, str(own or namespace or "default") if namespaced else ""))
         return targets
@@ -127,18 +163,21 @@ class Applier:
                     (index, change) for index, change in enumerate(changes) if _tier(change.target) == tier
                 ]
                 self._write_tier(mine, written)
-        except ClusterError:
-            self._undo(list(written.values()))
+        except ClusterError as error:
+            left = self._undo(list(written.values()))
+            if left:
+                raise ClusterError(f"{error}; {left}") from error
             raise
         return [written[index] for index in range(len(changes))]
 
     def remove(self, targets: Sequence[Target], dry: bool) -> list[Change]:
         """Delete each object that exists, those who lean on others first, and wait until it is gone."""
-        changes: list[Change] = []
+        changes: dict[int, Change] = {}
         for tier in reversed(range(_TIERS)):
-            mine = [target for target in targets if _tier(target) == tier]
-            changes += self._each(lambda target: self._remove_one(target, dry), mine)
-        return changes
+            mine = [index for index, target in enumerate(targets) if _tier(target) == tier]
+            removed = self._each(lambda index: self._remove_one(targets[index], dry), mine)
+            changes.update(zip(mine, removed, strict=True))
+        return [changes[index] for index in range(len(targets))]
 
     def existing(self, target: Target) -> Mapping[str, Any] | None:
         """The object as it is in the cluster, None where it is not there."""
@@ -152,26 +191,23 @@ class Applier:
         except ClusterError as error:
             raise self._failure("read", target, error) from error
 
-    @staticmethod
-    def planned_namespace(name: str) -> Change:
-        """The change that makes a namespace which no object of the definition makes."""
-        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        return Change(Target(manifest, ""), NAMESPACES, Action.CREATED, after=manifest)
-
     def missing_namespaces(self, targets: Sequence[Target]) -> set[str]:
-        """Namespaces that objects go to and that do not exist."""
+        """Namespaces that objects go to and that do not exist, or not for much longer."""
         names = sorted({target.namespace for target in targets if target.namespace})
         found = self._each(self._namespace_exists, names)
         return {name for name, exists in zip(names, found, strict=True) if not exists}
 
     def _namespace_exists(self, name: str) -> bool:
         try:
-            self.api.request("get", NAMESPACES.path(name=name))
+            namespace = self.api.request("get", NAMESPACES.path(name=name))
+        except NotAllowed:
+            # Whoever may only work inside a namespace cannot look at it; the dry run will tell.
+            return True
         except Refusal as error:
             if error.status == 404:
                 return False
             raise
-        return True
+        return not _is_going(namespace)
 
     # --- planning -------------------------------------------------------------------------------
 
@@ -179,14 +215,18 @@ class Applier:
         try:
             resource = self.resources.of(target.manifest)
         except UnknownKind as error:
-            if any(kind == "CustomResourceDefinition" for kind, _name in made_here):
-                return Change(target, None, Action.CREATED, after=target.manifest, untried=True)
+            coming = self.resources.coming(target.manifest)
+            if coming is not None:
+                return Change(target, coming, Action.CREATED, after=self._located(target), untried=True)
             raise self._failure("apply", target, error) from error
         stand_in = target.namespace in new_namespaces
         before = None if stand_in else self.existing(target)
-        going = before is not None and before["metadata"].get("deletionTimestamp") is not None
         try:
-            after = self._try(resource, target, stand_in)
+            after = (
+                self._try_elsewhere(resource, target, STAND_IN_NAMESPACE)
+                if stand_in
+                else self._patch(resource, target, dry=True)
+            )
         except Refusal as error:
             if before is not None and is_immutable(error):
                 return self._plan_again(resource, target, before, error)
@@ -197,7 +237,7 @@ class Applier:
             raise self._failure("apply", target, error) from error
         if before is None:
             return Change(target, resource, Action.CREATED, after=after)
-        if going or (self.options.recreate and _has_failed(before)):
+        if _is_going(before) or (self.options.recreate and _has_failed(before)):
             return Change(target, resource, Action.RECREATED, before, after)
         return Change(
             target, resource, Action.UNCHANGED if _same(before, after) else Action.UPDATED, before, after
@@ -206,21 +246,27 @@ class Applier:
     def _plan_again(
         self, resource: Resource, target: Target, before: Mapping[str, Any], error: Refusal
     ) -> Change:
-        if not self.options.recreate:
+        if not self.options.recreate or target.kind in NEVER_RECREATED:
             raise self._failure("update", target, error, before) from error
-        # The object in the way hides what the new one will be: try it under a name that is free.
-        spare = _with_metadata(target.manifest, name=f"{target.name[:40].rstrip('-.')}-again")
         try:
-            tried = self._try(resource, replace(target, manifest=spare), False)
+            tried = self._try_elsewhere(resource, target, target.namespace)
         except ClusterError as refused:
             raise self._failure("recreate", target, refused) from refused
-        return Change(target, resource, Action.RECREATED, before, _with_metadata(tried, name=target.name))
+        return Change(target, resource, Action.RECREATED, before, tried)
 
-    def _try(self, resource: Resource, target: Target, stand_in: bool) -> dict[str, Any]:
-        if not stand_in:
-            return self._patch(resource, target, dry=True)
-        moved = replace(target, namespace=STAND_IN_NAMESPACE)
-        return _with_metadata(self._patch(resource, moved, dry=True), namespace=target.namespace)
+    def _try_elsewhere(self, resource: Resource, target: Target, namespace: str) -> dict[str, Any]:
+        """What the object will be, where its namespace is still to be made or its predecessor is in the way.
+
+        It is tried under a name of its own: a namesake must not get mixed into the answer.
+        """
+        spare = f"{target.name[:40].rstrip('-.')}-{secrets.token_hex(4)}"
+        moved = Target(_with_metadata(target.manifest, name=spare), namespace)
+        try:
+            tried = self._patch(resource, moved, dry=True)
+        except Refusal as error:
+            raise error.renamed(spare, target.name) from error
+        place = {"namespace": target.namespace} if target.namespace else {}
+        return _with_metadata(tried, name=target.name, **place)
 
     def _patch(self, resource: Resource, target: Target, dry: bool) -> dict[str, Any]:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
@@ -261,12 +307,27 @@ class Applier:
         self._each(write, planned)
         if failures:
             raise failures[0]
-        made = [change.target for _index, change in planned if change.action is Action.CREATED]
-        for target in made:
-            if target.kind == "Namespace":
-                self._await_account(target.name)
-            elif target.kind == "CustomResourceDefinition":
-                self._await_established(target)
+        self._each(
+            self._await_use,
+            [
+                change.target
+                for _index, change in planned
+                if change.action in (Action.CREATED, Action.RECREATED)
+            ],
+        )
+
+    def _await_use(self, target: Target) -> None:
+        """Wait until what others lean on does what they need it for."""
+        if target.kind == "Namespace":
+            # Pods are refused in a new namespace until its default service account is there.
+            self._await(SERVICE_ACCOUNTS, target.name, "default", lambda account: account is not None)
+        elif target.kind == "ResourceQuota":
+            # Everything is refused under a quota whose use has not been counted yet.
+            self._await(QUOTAS, target.namespace, target.name, _is_counted)
+        elif target.kind == CRDS.kind:
+            # Objects of a new kind are refused until the server has established it.
+            self._await(CRDS, "", target.name, _is_established)
+            self.resources.learn(target.manifest)
 
     def _write(self, change: Change) -> Change:
         if not change.changed:
@@ -300,14 +361,16 @@ class Applier:
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground"}
         try:
             self.api.request("delete", resource.path(target.namespace, target.name), body=body)
-            gone = wait_until(
-                self.api,
-                resource,
-                target.namespace,
-                target.name,
-                lambda item: item is None or item["metadata"]["uid"] != uid,
-                self.options.deadline,
-            )
+            with self._waiting(f"{target} to be gone"):
+                gone = wait_until(
+                    self.api,
+                    resource,
+                    target.namespace,
+                    target.name,
+                    lambda item: item is None or item["metadata"]["uid"] != uid,
+                    self.options.deadline,
+                    self._tell,
+                )
         except Refusal as error:
             if error.status in (
                 404,
@@ -325,32 +388,63 @@ class Applier:
                 ClusterError(f"it is still there at the end of the timeout (finalizers: {finalizers})"),
             )
 
-    def _undo(self, written: Sequence[Change]) -> None:
+    def _undo(self, written: Sequence[Change]) -> str:
+        """Remove what was created; says what of it, and of what was changed, is still there."""
+        api = self.api.until(time.monotonic() + UNDO_SECONDS)
+        left = []
         for change in reversed(written):
-            if change.action is Action.CREATED and change.resource is not None:
+            if change.action is Action.CREATED and change.resource is not None and change.after is not None:
+                body = {
+                    "preconditions": {"uid": change.after["metadata"]["uid"]},
+                    "propagationPolicy": "Background",
+                }
                 try:
-                    self.api.request(
-                        "delete", change.resource.path(change.target.namespace, change.target.name)
+                    api.request(
+                        "delete",
+                        change.resource.path(change.target.namespace, change.target.name),
+                        body=body,
                     )
                 except ClusterError:
-                    continue  # the failure that led here is the one to tell
-
-    def _await_account(self, namespace: str) -> None:
-        """Pods are refused in a new namespace until its default service account is there."""
-        self._await(SERVICE_ACCOUNTS, namespace, "default", lambda account: account is not None)
-
-    def _await_established(self, target: Target) -> None:
-        """Objects of a new kind are refused until the server has established it."""
-        self._await(CRDS, "", target.name, _is_established)
-        self.resources.learn(target.manifest)
+                    left.append(f"{change.target} was created and could not be removed again")
+            elif change.changed:
+                left.append(f"{change.target} has been {change.action.value} before and stays so")
+        return "; ".join(left)
 
     def _await(
         self, resource: Resource, namespace: str, name: str, holds: Callable[[Mapping[str, Any] | None], bool]
     ) -> None:
-        if not wait_until(self.api, resource, namespace, name, holds, self.options.deadline):
+        with self._waiting(f"{resource.kind} {namespace}/{name}" if namespace else f"{resource.kind} {name}"):
+            try:
+                there = wait_until(
+                    self.api, resource, namespace, name, holds, self.options.deadline, self._tell
+                )
+            except NotAllowed:
+                return  # who may not look cannot wait, and need not fail: the next request will tell
+        if not there:
             raise Failure(
                 "await", resource.kind, namespace, name, "it is not there at the end of the timeout"
             )
+
+    @contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        with self._lock:
+            self._awaited[what] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awaited.pop(what, None)
+
+    def _tell(self) -> None:
+        """Say what is waited for; several threads wait, and one line is enough for all."""
+        now = time.monotonic()
+        with self._lock:
+            if now < self._reported + PROGRESS_SECONDS / 2:
+                return
+            self._reported = now
+            waiting = list(self._awaited)
+        more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
+        self.report(f"waiting for {', '.join(waiting[:3])}{more}")
 
     # --- sentences ------------------------------------------------------------------------------
 
@@ -381,23 +475,39 @@ class Applier:
             return list(pool.map(function, items))
 
 
-_TIERS = 4
+# What comes first: namespaces, then CRDs, then what is checked when others are admitted, the rest, workloads.
+_FIRST = (
+    {"Namespace"},
+    {"CustomResourceDefinition"},
+    {
+        *("ServiceAccount", "Role", "ClusterRole", "PriorityClass", "RuntimeClass", "StorageClass"),
+        *("ResourceQuota", "LimitRange"),
+    },
+)
+_TIERS = len(_FIRST) + 2
 
 
 def _tier(target: Target) -> int:
-    """What comes first: namespaces, then CRDs, then what workloads refer to, then workloads."""
-    if target.kind == "Namespace":
-        return 0
-    if target.kind == "CustomResourceDefinition":
-        return 1
-    return 3 if is_workload(target.manifest) else 2
+    found = next((tier for tier, kinds in enumerate(_FIRST) if target.kind in kinds), None)
+    if found is not None:
+        return found
+    return _TIERS - 1 if is_workload(target.manifest) else _TIERS - 2
+
+
+def _is_going(item: Mapping[str, Any]) -> bool:
+    return item["metadata"].get("deletionTimestamp") is not None
+
+
+def _is_counted(quota: Mapping[str, Any] | None) -> bool:
+    return bool(((quota or {}).get("status") or {}).get("hard"))
 
 
 def _leans_on(error: Refusal, made_here: set[tuple[str, str]]) -> bool:
     """Whether the refusal is about another object of the same definition that is not there yet."""
     said = error.message.lower()
-    return "not found" in said and any(
-        f'"{name.lower()}" not found' in said or f"{kind.lower()} with name {name.lower()}" in said
+    return any(
+        f'"{name.lower()}" not found' in said
+        or f"no {kind.lower()} with name {name.lower()} was found" in said
         for kind, name in made_here
     )
 
@@ -442,6 +552,11 @@ def _immutable_reason(target: Target, error: Refusal, before: Mapping[str, Any])
     fields = fixed_fields(target.manifest, before) if target.kind == "Pod" else []
     fields = fields or sorted({str(cause.get("field")) for cause in error.causes})
     what = ", ".join(fields) or "a field of the spec"
+    if target.kind in NEVER_RECREATED:
+        return (
+            f"{what} cannot be changed in place, and recreate spares a {target.kind} for what is in it;"
+            " give the new one another name"
+        )
     return (
         f"{what} cannot be changed in place; set recreate: true to delete the {target.kind} and make it anew,"
         " or give the new one another name"

@@ -16,6 +16,7 @@ from .errors import NotConnected
 try:
     import kubernetes
     import kubernetes.config
+    from kubernetes.config.kube_config import KubeConfigMerger
 
     MISSING_LIBRARY: str | None = None
 except ImportError as error:
@@ -63,6 +64,8 @@ def connect(options: Mapping[str, Any]) -> Api:
         )
     given = {name: _value(options.get(name), spec["env"]) for name, spec in AUTH_OPTIONS.items()}
     configuration = kubernetes.client.Configuration()
+    if given["host"] and not given["host"].startswith(("https://", "http://")):
+        raise NotConnected(f"host is {given['host']!r}; give it with its scheme: https://{given['host']}")
     if given["host"] and not given["kubeconfig"] and not given["context"]:
         configuration.host = given["host"]
     else:
@@ -82,8 +85,10 @@ def _value(option: Any, variable: str) -> Any:
 
 def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
     if isinstance(kubeconfig, Mapping):
+        what = "kubeconfig (given as a mapping)"
+        _check_context(what, kubeconfig, context)
         _guarded(
-            "kubeconfig (given as a mapping)",
+            what,
             kubernetes.config.load_kube_config_from_dict,
             config_dict=kubeconfig,
             context=context,
@@ -98,9 +103,10 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
         )
         return
     path = _kubeconfig_path(kubeconfig)
-    _check_context(path, context)
+    what = f"kubeconfig {path}"
+    _check_context(what, _guarded(what, KubeConfigMerger, paths=path).config.value, context)
     _guarded(
-        f"kubeconfig {path}",
+        what,
         kubernetes.config.load_kube_config,
         config_file=path,
         context=context,
@@ -110,7 +116,8 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
 
 
 def _in_a_pod() -> bool:
-    return not os.environ.get("KUBECONFIG") and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    configured = os.environ.get("KUBECONFIG") or Path("~/.kube/config").expanduser().is_file()
+    return not configured and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
 
 
 def _kubeconfig_path(kubeconfig: Any) -> str:
@@ -134,19 +141,20 @@ def _kubeconfig_path(kubeconfig: Any) -> str:
     return os.pathsep.join(parts)
 
 
-def _check_context(path: str, context: str | None) -> None:
-    contexts, current = _guarded(
-        f"kubeconfig {path}", kubernetes.config.list_kube_config_contexts, config_file=path
-    )
-    names = [entry["name"] for entry in contexts]
+def _check_context(what: str, config: Mapping[str, Any], context: str | None) -> None:
+    names = _guarded(what, _context_names, config=config)
     if context is not None and context not in names:
         raise NotConnected(
-            f"context is {context!r}, but kubeconfig {path} has no such context; it has: {', '.join(names) or 'none'}"
+            f"context is {context!r}, but {what} has no such context; it has: {', '.join(names) or 'none'}"
         )
-    if context is None and not current:
+    if context is None and not config.get("current-context"):
         raise NotConnected(
-            f"kubeconfig {path} has no current-context; set the context option to one of: {', '.join(names)}"
+            f"{what} has no current-context; set the context option to one of: {', '.join(names) or 'none'}"
         )
+
+
+def _context_names(config: Mapping[str, Any]) -> list[str]:
+    return [entry["name"] for entry in config.get("contexts") or ()]
 
 
 def _guarded(what: str, function: Any, **arguments: Any) -> Any:
@@ -160,8 +168,10 @@ def _guarded(what: str, function: Any, **arguments: Any) -> Any:
 def _override(configuration: Any, given: Mapping[str, Any]) -> None:
     if given["host"]:
         configuration.host = given["host"]
-    if given["api_key"]:
-        configuration.api_key = {"authorization": f"Bearer {given['api_key']}"}
+    if given["api_key"] or given["username"]:
+        # What is said here comes before what the kubeconfig says; a server looks at certificates first.
+        configuration.cert_file = configuration.key_file = configuration.refresh_api_key_hook = None
+        configuration.api_key = {"authorization": f"Bearer {given['api_key']}"} if given["api_key"] else {}
     for option, attribute in (
         ("ca_cert", "ssl_ca_cert"),
         ("client_cert", "cert_file"),

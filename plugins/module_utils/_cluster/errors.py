@@ -38,6 +38,13 @@ class Refusal(ClusterError):
     def __str__(self) -> str:
         return plain(self.message) or f"HTTP {self.status} {self.reason}"
 
+    def renamed(self, name: str, other: str) -> Refusal:
+        """The same refusal of an object of another name."""
+        causes: list[Mapping[str, Any]] = [
+            {key: str(value).replace(name, other) for key, value in cause.items()} for cause in self.causes
+        ]
+        return Refusal(self.status, self.reason, self.message.replace(name, other), causes)
+
 
 class Failure(ClusterError):
     """Something that was asked for one object failed: "Failed to <verb> <kind> <namespace>/<name>: <reason>"."""
@@ -59,6 +66,10 @@ def refusal(status: int, body: Any, fallback: str) -> ClusterError:
         )
     if status == 403 and (missing := missing_permission(message)):
         return NotAllowed(missing)
+    if status == 400 and "HTTP request to an HTTPS server" in message:
+        return NotConnected(
+            "the API server speaks TLS at this address; give host with https:// instead of http://"
+        )
     return Refusal(status, str(said.get("reason") or ""), message, list(details.get("causes") or []))
 
 
@@ -74,13 +85,22 @@ _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
+_FORBIDDEN_PATH = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) path "(?P<path>[^"]*)"')
+_ANONYMOUS = "system:anonymous"
 
 
 def missing_permission(message: str) -> str | None:
     """One sentence with verb, resource and namespace from the server's words on a missing right; None otherwise."""
-    match = _FORBIDDEN.search(message)
+    match = _FORBIDDEN.search(message) or _FORBIDDEN_PATH.search(message)
     if match is None:
         return None
+    if match["user"] == _ANONYMOUS:
+        return (
+            "the API server got no credentials and lets nobody in without; set api_key, client_cert and client_key,"
+            " or the user of the kubeconfig's context"
+        )
+    if match.re is _FORBIDDEN_PATH:
+        return f"{match['user']} may not {match['verb']} {match['path']}; use other credentials"
     group = f".{match['group']}" if match["group"] else ""
     where = f"in namespace {match['namespace']}" if match["namespace"] else "at cluster scope"
     return (
@@ -127,13 +147,17 @@ def _conflicts(refused: Refusal) -> str | None:
     return f"{said}; take the field out of the definition, or set force_conflicts: true to take it over"
 
 
+# Each kind has words of its own for a field that an object keeps for life.
+_FIXED = re.compile(
+    r"immutable|may not change|may not add or remove|updates to \S+ .*forbidden|cannot change roleRef|"
+    r"may not be changed in an update|can ?not be changed"
+)
+
+
 def is_immutable(refused: Refusal) -> bool:
     """Whether the server refuses because a field cannot be changed in place."""
     said = refused.message + " ".join(str(cause.get("message")) for cause in refused.causes)
-    return refused.status == 422 and any(
-        words in said
-        for words in ("field is immutable", "may not change fields other than", "updates to statefulset spec")
-    )
+    return refused.status == 422 and _FIXED.search(said) is not None
 
 
 def plain(message: Any) -> str:

@@ -40,6 +40,7 @@ class UnknownKind(ClusterError):
 
 PODS = Resource("v1", "Pod", "pods", True)
 EVENTS = Resource("v1", "Event", "events", True)
+QUOTAS = Resource("v1", "ResourceQuota", "resourcequotas", True)
 NAMESPACES = Resource("v1", "Namespace", "namespaces", False)
 SERVICE_ACCOUNTS = Resource("v1", "ServiceAccount", "serviceaccounts", True)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments", True)
@@ -62,6 +63,7 @@ class Resources:
         self._api = api
         self._lock = threading.Lock()
         self._served: dict[str, dict[str, Resource]] = {}
+        self._coming: dict[tuple[str, str], Resource] = {}
 
     def of(self, manifest: Mapping[str, Any]) -> Resource:
         """The resource of a manifest. Raises UnknownKind, with the nearest name, where the server has none."""
@@ -80,15 +82,20 @@ class Resources:
         hint = f"; did you mean {near[0]}?" if near else f"; it serves {', '.join(sorted(served))}"
         raise UnknownKind(f"kind is {kind!r}, which this server does not serve in {api_version}{hint}")
 
+    def expect(self, crd: Mapping[str, Any]) -> None:
+        """Know the kinds of a CRD that is still to be made; one that is malformed is left to the server."""
+        for resource in _declared(crd):
+            self._coming[resource.api_version, resource.kind] = resource
+
+    def coming(self, manifest: Mapping[str, Any]) -> Resource | None:
+        """The resource of a manifest whose CRD is still to be made."""
+        return self._coming.get((manifest["apiVersion"], manifest["kind"]))
+
     def learn(self, crd: Mapping[str, Any]) -> None:
         """Know the kinds of a CRD that has just been established, before discovery tells of them."""
-        spec = crd["spec"]
-        names = spec["names"]
-        for version in spec["versions"]:
-            api_version = f"{spec['group']}/{version['name']}"
-            resource = Resource(api_version, names["kind"], names["plural"], spec["scope"] == "Namespaced")
+        for resource in _declared(crd):
             with self._lock:
-                self._served.setdefault(api_version, {})[names["kind"]] = resource
+                self._served.setdefault(resource.api_version, {})[resource.kind] = resource
 
     def _ask(self, api_version: str) -> dict[str, Resource]:
         prefix = "apis" if "/" in api_version else "api"
@@ -103,3 +110,15 @@ class Resources:
             for entry in listed.get("resources") or ()
             if "/" not in entry["name"]
         }
+
+
+def _declared(crd: Mapping[str, Any]) -> list[Resource]:
+    try:
+        spec = crd["spec"]
+        names, namespaced = spec["names"], spec["scope"] == "Namespaced"
+        return [
+            Resource(f"{spec['group']}/{version['name']}", names["kind"], names["plural"], namespaced)
+            for version in spec["versions"]
+        ]
+    except (KeyError, TypeError):
+        return []

@@ -17,7 +17,11 @@ from .resources import Resource
 
 # How long to leave a server alone that has just broken a watch.
 PAUSE_SECONDS = 0.5
+# Refusals that another try may change: timeouts, conflicts, versions too old, a server too busy.
+PASSING = frozenset({408, 409, 410, 429})
 SERVER_SIDE_SECONDS = 290
+# How often a wait tells that it is alive.
+PROGRESS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,9 @@ class Watch:
             try:
                 self._stream(collection, self._list(collection))
             except (NotAllowed, Refusal) as error:
-                final = isinstance(error, NotAllowed)
+                final = isinstance(error, NotAllowed) or (
+                    isinstance(error, Refusal) and 400 <= error.status < 500 and error.status not in PASSING
+                )
                 self._tell_broken(collection, error, final)
                 if final:
                     return
@@ -139,9 +145,11 @@ class Watch:
                 if event["type"] == "ERROR":
                     # 410: the version is too old by now, only a new list can help.
                     raise Refusal(item.get("code", 500), item.get("reason", ""), item.get("message", ""))
-                version = item["metadata"]["resourceVersion"]
+                version = (item.get("metadata") or {}).get("resourceVersion", version)
                 if event["type"] != "BOOKMARK":
                     self.news.put(Changed(_typed(item, resource), gone=event["type"] == "DELETED"))
+            # A server, or a proxy before it, that ends each watch at once is not to be hammered.
+            self._closing.wait(PAUSE_SECONDS)
 
 
 def _typed(item: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
@@ -154,7 +162,8 @@ def list_once(api: Api, collection: Collection) -> Listed:
     resource = collection.resource
     answer = api.request("get", resource.path(collection.namespace), query=dict(collection.query))
     items = [_typed(item, resource) for item in answer.get("items") or ()]
-    return Listed(resource, collection.namespace, items, str(answer["metadata"]["resourceVersion"]))
+    version = str((answer.get("metadata") or {}).get("resourceVersion", ""))
+    return Listed(resource, collection.namespace, items, version)
 
 
 def wait_until(
@@ -164,15 +173,20 @@ def wait_until(
     name: str,
     holds: Callable[[Mapping[str, Any] | None], bool],
     deadline: float,
+    alive: Callable[[], None],
 ) -> bool:
     """Wait until `holds` is true of the named object (None while there is none).
 
-    False where the deadline, in monotonic seconds, passed first. Raises ClusterError where it cannot be followed.
+    False where the deadline, in monotonic seconds, passed first. alive is called every few seconds until then.
+    Raises ClusterError where it cannot be followed.
     """
     collection = Collection(resource, namespace, (("fieldSelector", f"metadata.name={name}"),))
     with Watch(api, [collection]) as watch:
         while (left := deadline - time.monotonic()) > 0:
-            for news in watch.next(left):
+            found = watch.next(min(left, PROGRESS_SECONDS))
+            if not found:
+                alive()
+            for news in found:
                 if isinstance(news, Broken):
                     if news.final:
                         raise news.error
