@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from environment import ROOT, EnvironmentFailed, environment
@@ -25,33 +28,49 @@ Remove it:
 """
 
 
+@dataclass(frozen=True)
+class Target:
+    """A cluster to deploy to: what leads Ansible there, what leads a person there, and how to clean up."""
+
+    env: Mapping[str, str]
+    kubectl: str
+    remove: str
+
+
 def main() -> int:
     """Deploy the demo, or remove it; the exit code is that of the first command that failed."""
     asked = _arguments()
     try:
-        venv = environment("newest")
+        env = _run_environment(environment("newest"))
     except EnvironmentFailed as failure:
         print(failure, file=sys.stderr)
         return 2
-    env = _run_environment(venv)
     if asked.remove:
         return _playbook("teardown", env, f"kind_cluster_name={CLUSTER}")
-    if asked.context:
-        target = {"K8S_AUTH_CONTEXT": asked.context}
-        kubectl = f"kubectl --context {asked.context}"
-        remove = f"{kubectl} delete namespace {' '.join(NAMESPACES)}"
-    else:
-        kubeconfig = Path("?")
-        code = _playbook("cluster", env, f"kind_cluster_name={CLUSTER}")
-        if code:
-            return code
-        target = {"K8S_AUTH_KUBECONFIG": str(kubeconfig)}
-        kubectl = f"kubectl --kubeconfig {kubeconfig}"
-        remove = "scripts/demo --remove"
-    code = _playbook("demo", {**env, **target})
-    if code == 0:
-        print(AFTERWARDS.format(kubectl=kubectl, remove=remove))
-    return code
+    if not asked.context:
+        # The user's own cluster is not the demo's, unless named.
+        made = _playbook("cluster", {**env, "KUBECONFIG": ""}, f"kind_cluster_name={CLUSTER}")
+        if made:
+            return made
+    target = _existing(asked.context) if asked.context else _own()
+    deployed = _playbook("demo", {**env, **target.env})
+    if deployed == 0:
+        print(AFTERWARDS.format(kubectl=target.kubectl, remove=target.remove))
+    return deployed
+
+
+def _existing(context: str) -> Target:
+    kubectl = f"kubectl --context {shlex.quote(context)}"
+    return Target(
+        {"K8S_AUTH_CONTEXT": context}, kubectl, f"{kubectl} delete namespace {' '.join(NAMESPACES)}"
+    )
+
+
+def _own() -> Target:
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    facts = json.loads((state / "podpatterns" / "clusters" / CLUSTER / "facts.json").read_text())
+    kubectl = f"{shlex.quote(facts['kubectl'])} --kubeconfig {shlex.quote(facts['kubeconfig'])}"
+    return Target({"K8S_AUTH_KUBECONFIG": facts["kubeconfig"]}, kubectl, "scripts/demo --remove")
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,7 +97,7 @@ def _run_environment(venv: Path) -> dict[str, str]:
 
 
 def _playbook(name: str, env: Mapping[str, str], *variables: str) -> int:
-    extra: Sequence[str] = [word for variable in variables for word in ("--extra-vars", variable)]
+    extra = [word for variable in variables for word in ("--extra-vars", variable)]
     command = ["ansible-playbook", f"podpatterns.core.{name}", *extra]
     try:
         return subprocess.run(command, env=dict(env), stdin=subprocess.DEVNULL, check=False).returncode
