@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,10 @@ WAITING_TROUBLES: dict[str, bool] = {
 EVENT_TROUBLES = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreate", "FailedCreatePodSandBox"})
 
 
+# How often an event must have happened to count.
+EVENT_TIMES = 3
+
+
 def pod_troubles(pod: PodFacts, events: Iterable[Mapping[str, Any]] = ()) -> Iterator[Trouble]:
     """Everything that is wrong with the Pod now, the cause before its consequences.
 
@@ -83,13 +88,18 @@ def event_troubles(
 ) -> Iterator[Trouble]:
     """Troubles that only events tell: volumes that do not mount, Pods that a quota or a policy refuses.
 
-    after: the moment, in seconds since 1970, since when an event still counts.
+    after: the moment, in seconds since 1970, since when an event still counts. An event stays when its cause
+    has gone, and a busy node fails once or twice in passing: only what happens again and again is a trouble.
     """
     latest: dict[str, Mapping[str, Any]] = {}
+    times: Counter[str] = Counter()
     for event in events:
         if event.get("reason") in EVENT_TROUBLES and (unix_seconds(event_time(event)) or 0.0) >= after:
             latest[event["reason"]] = event
+            times[event["reason"]] += event.get("count") or 1
     for reason, event in latest.items():
+        if times[reason] < EVENT_TIMES:
+            continue
         yield Trouble(reason, f"{_plain(event.get('message'))} ({reason})", True, pod)
 
 

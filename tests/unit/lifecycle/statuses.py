@@ -136,13 +136,14 @@ def controller(
     }
 
 
-def event(reason: str, message: str, about: str, second: int = 0) -> dict[str, Any]:
+def event(reason: str, message: str, about: str, second: int = 0, count: int = 3) -> dict[str, Any]:
     return {
         "kind": "Event",
         "metadata": {"uid": f"event-{reason}-{second}-{about}", "namespace": "shop"},
         "involvedObject": {"uid": about},
         "reason": reason,
         "message": message,
+        "count": count,
         "lastTimestamp": at(second),
     }
 

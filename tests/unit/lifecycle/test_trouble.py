@@ -219,6 +219,13 @@ def test_an_event_that_the_pod_has_overcome_is_no_trouble(arguments: dict[str, A
     assert list(pod_troubles(facts(**arguments), [MOUNT])) == []
 
 
+def test_what_happened_once_or_twice_in_passing_is_no_trouble() -> None:
+    passing = event("FailedMount", "failed to sync configmap cache", "x", count=2)
+    assert list(event_troubles([passing])) == []
+    again = event("FailedMount", "failed to sync secret cache", "x", second=3, count=1)
+    assert [one.reason for one in event_troubles([passing, again])] == ["FailedMount"]
+
+
 def test_only_the_latest_event_of_a_reason_counts() -> None:
     older, newer = event("FailedCreate", "older", "x", 1), event("FailedCreate", "newer", "x", 2)
     assert [one.sentence for one in event_troubles([older, newer])] == ["newer (FailedCreate)"]
