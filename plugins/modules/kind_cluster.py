@@ -212,8 +212,10 @@ facts_file:
 """
 
 import os
+import signal
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -255,6 +257,7 @@ def main() -> None:
         or _home("XDG_CACHE_HOME", ".cache"),
         "state_dir": module.params["state_dir"] or _home("XDG_STATE_HOME", ".local/state"),
     }
+    signal.signal(signal.SIGTERM, _stop)
     try:
         outcome = run.run(options.parse(params), report, module.check_mode)
     except KindClusterError as error:
@@ -265,6 +268,11 @@ def main() -> None:
         msg=outcome.message,
         facts_file=outcome.facts_file,
     )
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End like an interrupted program: commands that run are ended, too."""
+    raise KeyboardInterrupt
 
 
 def _home(variable: str, otherwise: str) -> str:

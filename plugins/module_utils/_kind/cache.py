@@ -45,15 +45,21 @@ class Cache:
 
     def find(self, name: str, digest: str) -> Path | None:
         """The folder of a finished artifact."""
-        folder = self.artifacts / f"{name}-{digest}"
+        folder = self._folder(name, digest)
         return folder if folder.is_dir() else None
 
-    @contextlib.contextmanager
-    def making(self, name: str, digest: str) -> Iterator[Path]:
-        """A folder to build in; it becomes the artifact if the block ends well."""
-        aside = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
-        yield aside
-        aside.rename(self.artifacts / f"{name}-{digest}")
+    def obtain(self, name: str, digest: str, make: Callable[[Path], None]) -> Path:
+        """The folder of an artifact. If it is missing make fills one, which counts once that has ended well."""
+        folder = self._folder(name, digest)
+        if not folder.is_dir():
+            with self.scratch(name) as aside:
+                (aside / "made").mkdir()
+                make(aside / "made")
+                (aside / "made").rename(folder)
+        return folder
+
+    def _folder(self, name: str, digest: str) -> Path:
+        return self.artifacts / f"{name}-{digest}"
 
     @contextlib.contextmanager
     def scratch(self, name: str) -> Iterator[Path]:

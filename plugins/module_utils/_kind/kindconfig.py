@@ -47,7 +47,7 @@ def render(shape: Shape, certs_directory: str) -> str:
         "networking": {"apiServerAddress": "127.0.0.1", "podSubnet": POD_SUBNET},
         "nodes": [
             {"role": "control-plane", **node},
-            *({"role": "worker", **node} for _ in range(shape.workers)),
+            *({"role": "worker", **node} for _worker in range(shape.workers)),
         ],
         "kubeadmConfigPatches": [*_kubeadm(shape), *shape.kubeadm_patches],
         "containerdConfigPatches": [*_containerd(shape), *shape.containerd_patches],

@@ -85,21 +85,21 @@ def build(builder: Builder, version: str) -> str:
     with ThreadPoolExecutor(max_workers=3) as pool:
         futures = [pool.submit(compile_cluster), pool.submit(compile_runtime)]
         ground = pool.submit(lambda: (_base_image(builder), _tools_tar(builder)))
-        _first_failure([*futures, ground])
+        _await_all([*futures, ground])
         base, tools = ground.result()
         programs = {key: folder / "bin" for future in futures for key, folder in future.result().items()}
     _assemble(builder, version, name, base, tools, programs)
     return name
 
 
-def _first_failure(futures: Sequence[Future[Any]]) -> None:
-    """Wait for all; when one fails, stop the others and raise its error."""
-    done, _pending = wait(futures, return_when=FIRST_EXCEPTION)
-    for future in done:
-        error = future.exception()
-        if error is not None:
-            CANCELLED.set()
-            raise error
+def _await_all(futures: Sequence[Future[Any]]) -> None:
+    """When one of them fails, or this run is stopped, the others end as well."""
+    try:
+        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+            future.result()
+    except BaseException:
+        CANCELLED.set()
+        raise
 
 
 def _base_image(builder: Builder) -> str:
@@ -125,24 +125,23 @@ def _tools_tar(builder: Builder) -> Path:
     """The root file system with the network tools."""
     files = builder.texts("node")
     digest = recipe.digest(builder.ground.digest, files["tools.Containerfile"], files["gather.sh"])
-    found = builder.cache.find("tools", digest)
-    if found is None:
+
+    def make(made: Path) -> None:
         ground = builder.ground_image()
         step = Step(builder.report, "node image: gathering network tools")
         name = f"{REPOSITORY}/tools:{digest}"
-        with builder.cache.scratch("tools") as context, builder.cache.making("tools", digest) as made:
+        with builder.cache.scratch("tools") as context:
             for file in ("tools.Containerfile", "gather.sh"):
                 (context / file).write_text(files[file], encoding="utf-8")
             builder.engine.build(
                 context, name, file="tools.Containerfile", arguments={"BASE": ground}, on_idle=step.tick
             )
-            container = builder.engine.call("create", name, "/bin/sh").strip().splitlines()[-1]
-            builder.engine.call("export", "--output", str(made / "rootfs.tar"), container)
-            builder.engine.call("rm", container)
+        container = builder.engine.call("create", name, "/bin/sh").strip().splitlines()[-1]
+        builder.engine.call("export", "--output", str(made / "rootfs.tar"), container)
+        builder.engine.call("rm", container)
         step.done()
-        found = builder.cache.find("tools", digest)
-        assert found is not None
-    return found / "rootfs.tar"
+
+    return builder.cache.obtain("tools", digest, make) / "rootfs.tar"
 
 
 def _contents(programs: Mapping[str, Path]) -> dict[str, str]:

@@ -119,38 +119,39 @@ DPKG = (
 
 def ground_tar(ground: Ground, cache: Cache, log: Path, report: Report) -> Path:
     """The ground as a tar, from the cache or made now with the host's own package sources."""
-    found = cache.find("ground", ground.digest)
-    if found is None:
+
+    def make(folder: Path) -> None:
         step = Step(report, f"base image: installing Debian packages ({ground.codename})")
-        with cache.making("ground", ground.digest) as folder:
-            sources = _sources(ground.codename)
-            certificates = "/etc/ssl/certs/ca-certificates.crt"
-            run(
-                [
-                    "mmdebstrap",
-                    "--quiet",
-                    "--mode=root",
-                    "--variant=minbase",
-                    f"--architectures={ground.architecture}",
-                    f"--include={','.join(INCLUDE)}",
-                    *(f"--dpkgopt={option}" for option in DPKG),
-                    '--aptopt=APT::Install-Recommends "false"',
-                    *(f"--aptopt={line}" for line in _proxies()),
-                    # Whom the host trusts, the images' package managers trust as well.
-                    f'--customize-hook=if [ -e {certificates} ]; then cp {certificates} "$1{certificates}"; fi',
-                    ground.codename,
-                    str(folder / "rootfs.tar"),
-                    "-",
-                ],
-                stdin="".join(f"{line}\n" for line in sources),
-                timeout=1800,
-                log=log,
-                on_idle=step.tick,
-            )
+        run(
+            _mmdebstrap(ground, folder / "rootfs.tar"),
+            stdin="".join(f"{line}\n" for line in _sources(ground.codename)),
+            timeout=1800,
+            log=log,
+            on_idle=step.tick,
+        )
         step.done()
-        found = cache.find("ground", ground.digest)
-        assert found is not None
-    return found / "rootfs.tar"
+
+    return cache.obtain("ground", ground.digest, make) / "rootfs.tar"
+
+
+def _mmdebstrap(ground: Ground, target: Path) -> list[str]:
+    certificates = "/etc/ssl/certs/ca-certificates.crt"
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--mode=root",
+        "--variant=minbase",
+        f"--architectures={ground.architecture}",
+        f"--include={','.join(INCLUDE)}",
+        *(f"--dpkgopt={option}" for option in DPKG),
+        '--aptopt=APT::Install-Recommends "false"',
+        *(f"--aptopt={line}" for line in _proxies()),
+        # Whom the host trusts, the images' package managers trust as well.
+        f'--customize-hook=if [ -e {certificates} ]; then cp {certificates} "$1{certificates}"; fi',
+        ground.codename,
+        str(target),
+        "-",
+    ]
 
 
 def _sources(codename: str) -> list[str]:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -53,13 +55,16 @@ def run(
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            # A group of its own, so that what the command has started can be ended with it.
+            process_group=0,
         )
     except OSError as error:
         raise CommandFailed(f"Failed to run {command[0]}: {error.strerror}", None, "") from error
     try:
         return _follow(process, command, stdin, timeout, log, on_line, on_idle)
     except BaseException:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     finally:
@@ -110,7 +115,8 @@ def _follow(
 
 def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     """The output as it comes, and an empty chunk about once a second while none comes."""
-    assert process.stdout is not None
+    if process.stdout is None:
+        return
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:

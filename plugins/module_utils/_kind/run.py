@@ -134,10 +134,9 @@ class _Present(_Way):
         if self.options.source not in ("auto", "existing"):
             return None
         answer = self._ask_existing()
-        if self.options.source == "auto" and answer is None:
+        if answer is None:
             return None
         choice = source.choose(self.options.source, SourceFacts(existing=answer))
-        assert answer is not None
         self.report(choice.line)
         facts: dict[str, Any] = {
             "name": self.options.name,
@@ -153,9 +152,11 @@ class _Present(_Way):
             "images": [],
             "mirror": None,
         }
-        if not self.check and not clusters.is_ours(self.folder):
-            clusters.record(self.folder, facts)
-        return Outcome(False, f"Cluster {answer.context} is there", facts, str(self.folder.facts))
+        message = f"Cluster {answer.context} is there"
+        if self.check or clusters.is_ours(self.folder):
+            return Outcome(False, message, facts)
+        clusters.record(self.folder, facts)
+        return Outcome(False, message, facts, str(self.folder.facts))
 
     def _ask_existing(self) -> ClusterAnswer | None:
         """Ask the cluster that an option or KUBECONFIG names.
@@ -182,12 +183,11 @@ class _Present(_Way):
         engine = self.engine()
         found = clusters.look(self.options.name, self.folder, engine)
         wanted = self._fingerprint()
-        recorded = found.recorded if clusters.is_ours(self.folder) else None
-        found = lifeplan.Found(found.nodes, recorded, found.making)
-        differences = kindconfig.differences(wanted, (recorded or {}).get("made_as", {})) if recorded else []
+        recorded = (found.recorded or {}) if clusters.is_ours(self.folder) else {}
+        found = lifeplan.Found(found.nodes, recorded or None, found.making)
+        differences = kindconfig.differences(wanted, recorded["made_as"]) if recorded else []
         action = lifeplan.decide(self.options.name, found, differences, self.options.recreate)
         if action.verb in (lifeplan.KEEP, lifeplan.START):
-            assert recorded is not None
             return self._keep(engine, action, recorded)
         return self._create(engine, action)
 
