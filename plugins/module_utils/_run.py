@@ -340,12 +340,15 @@ def _take(wait: _Wait, news: News, now: float) -> None:
 
 def _judge(wait: _Wait, workloads: Sequence[Workload], now: float) -> None:
     for workload in workloads:
-        if workload in wait.reached_at:
+        # Ready is a state, which a workload may lose while others are waited for; the other goals are deeds.
+        if workload in wait.reached_at and workload.goal != "ready":
             continue
         found = standing(workload, wait.view)
         wait.standings[workload] = found
-        if found.verdict is not Verdict.PENDING:
-            wait.reached_at[workload] = now
+        if found.verdict is Verdict.PENDING:
+            wait.reached_at.pop(workload, None)
+        else:
+            wait.reached_at.setdefault(workload, now)
         for trouble in found.troubles:
             wait.troubled_since.setdefault((workload, trouble.key), now)
 

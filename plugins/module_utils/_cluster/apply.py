@@ -465,7 +465,7 @@ class Applier:
             )
         if before is not None and is_immutable(error):
             return _immutable_reason(target, error, before)
-        return explain(error)
+        return explain(error, secret=target.kind == "Secret")
 
     @staticmethod
     def _each(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
@@ -549,8 +549,9 @@ def _with_metadata(manifest: Mapping[str, Any], **values: str) -> dict[str, Any]
 
 
 def _immutable_reason(target: Target, error: Refusal, before: Mapping[str, Any]) -> str:
-    fields = fixed_fields(target.manifest, before) if target.kind == "Pod" else []
-    fields = fields or sorted({str(cause.get("field")) for cause in error.causes})
+    fields = fixed_fields(target.manifest, before) or sorted(
+        {str(cause.get("field")) for cause in error.causes}
+    )
     what = ", ".join(fields) or "a field of the spec"
     if target.kind in NEVER_RECREATED:
         return (

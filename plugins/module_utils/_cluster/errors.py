@@ -113,10 +113,18 @@ _UNDECLARED = re.compile(r"(?P<path>\.\S+?): field not declared in schema")
 _UNKNOWN = re.compile(r'unknown field "(?P<path>[^"]+)"')
 _MANAGER = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 _TYPE = re.compile(r"(?P<path>\.\S+?): expected (?P<wanted>[^,]+), got (?P<got>[^;\n]+)")
+# Go's way to print what it got instead.
+_GO_VALUE = re.compile(r"^&(?:value\.valueUnstructured)?\{(?:Value:)?(?P<value>.*)\}$")
+_NOT_BASE64 = re.compile(r"illegal base64 data at input byte \d+")
+_CONVERSION = re.compile(r"^.*(?:unable to convert unstructured object to [^:]+|error decoding from json): ")
+_PATTERN = re.compile(r",? ?regex used for validation is '[^']*'")
 
 
-def explain(refused: Refusal) -> str:
-    """The server's refusal as one sentence that names the field and what would be right."""
+def explain(refused: Refusal, secret: bool = False) -> str:
+    """The server's refusal as one sentence that names the field and what would be right.
+
+    secret: the object holds values that must not be repeated.
+    """
     if refused.status == 409 and (conflicts := _conflicts(refused)):
         return conflicts
     unknown = [match["path"].lstrip(".") for match in _UNDECLARED.finditer(refused.message)]
@@ -125,12 +133,25 @@ def explain(refused: Refusal) -> str:
         word = "is no field" if len(unknown) == 1 else "are no fields"
         return f"{', '.join(unknown)} {word} of this kind; check spelling and indentation"
     if match := _TYPE.search(refused.message):
-        return f"{match['path'].lstrip('.')} must be {match['wanted']}, not {match['got'].strip()}"
+        return _wrong_type(match, secret)
+    if match := _NOT_BASE64.search(refused.message):
+        return f"data holds a value that is not base64 ({match.group()}); plain text belongs into stringData"
     if refused.causes:
         return "; ".join(
             f"{cause.get('field') or 'object'}: {plain(cause.get('message'))}" for cause in refused.causes
         )
-    return str(refused)
+    return _CONVERSION.sub("", str(refused))
+
+
+def _wrong_type(match: re.Match[str], secret: bool) -> str:
+    path, wanted = match["path"].lstrip("."), match["wanted"]
+    got = match["got"].strip()
+    value = _GO_VALUE.match(got)
+    if value is not None:
+        got = value["value"]
+    said = "" if secret else f" is {got} and"
+    remedy = "; put it in quotes" if wanted == "string" and not got.startswith(("map[", "[")) else ""
+    return f"{path}{said} must be a {wanted}{remedy}"
 
 
 def _conflicts(refused: Refusal) -> str | None:
@@ -162,5 +183,5 @@ def is_immutable(refused: Refusal) -> bool:
 
 def plain(message: Any) -> str:
     """A message on one line, without the dumps of Go structures that follow some of them."""
-    text = str(message or "").split("\n", maxsplit=1)[0]
+    text = _PATTERN.sub("", str(message or "").split("\n", maxsplit=1)[0])
     return " ".join(text.split())

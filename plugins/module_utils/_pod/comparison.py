@@ -13,13 +13,21 @@ _SERVER_METADATA = ("managedFields", "resourceVersion", "uid", "creationTimestam
 # A copy of the whole object in an annotation, Secrets included.
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
-# What the API lets change on a Pod that runs.
-_POD_MUTABLE = (
-    "image",
-    "activeDeadlineSeconds",
-    "tolerations",
-    "schedulingGates",
-)
+# What the API lets change on the kinds that keep most of their spec for life: ends of the fields' paths.
+_CHANGEABLE: dict[str, tuple[str, ...]] = {
+    "Pod": (".image", ".activeDeadlineSeconds", ".tolerations", ".schedulingGates"),
+    "Job": (
+        *(".parallelism", ".completions", ".suspend", ".activeDeadlineSeconds"),
+        *(".backoffLimit", ".ttlSecondsAfterFinished"),
+    ),
+}
+# The fields of its spec that can be changed; all others are kept.
+_CHANGEABLE_BELOW: dict[str, tuple[str, ...]] = {
+    "StatefulSet": (
+        *("spec.replicas", "spec.ordinals", "spec.template", "spec.updateStrategy", "spec.minReadySeconds"),
+        *("spec.revisionHistoryLimit", "spec.persistentVolumeClaimRetentionPolicy"),
+    ),
+}
 
 
 def normalised(manifest: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -60,9 +68,22 @@ def _hide(old: dict[str, Any], new: dict[str, Any], field: str) -> None:
 
 
 def fixed_fields(desired: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
-    """Fields of a Pod's spec that the definition would change although a running Pod keeps them for life."""
+    """Fields that the definition would change although an object of its kind keeps them for life.
+
+    Empty for kinds whose refusals name the field well enough.
+    """
+    kind = str(desired.get("kind"))
+    if kind not in _CHANGEABLE and kind not in _CHANGEABLE_BELOW:
+        return []
+    ends, below = _CHANGEABLE.get(kind, ()), _CHANGEABLE_BELOW.get(kind, ())
     found = _differences(desired.get("spec") or {}, live.get("spec") or {}, "spec")
-    return sorted({path for path in found if not path.endswith(_POD_MUTABLE)})
+    return sorted(
+        {
+            path
+            for path in found
+            if not (ends and path.endswith(ends)) and not (below and path.startswith(below))
+        }
+    )
 
 
 def _differences(desired: Any, live: Any, path: str) -> Iterator[str]:

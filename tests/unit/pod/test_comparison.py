@@ -75,13 +75,14 @@ def test_a_secret_that_comes_or_goes_shows_no_value(before: bool, after: bool) -
 def test_fields_that_a_pod_keeps_for_life_are_named(change: dict[str, Any], fields: list[str]) -> None:
     app = {"name": "app", "image": "nginx:1", "command": ["sleep"], "env": [{"name": "A", "value": "1"}]}
     live = {"spec": {"containers": [{**app, "terminationMessagePath": "/dev/termination-log"}]}}
-    assert fixed_fields({"spec": {"containers": [{**app, **change}]}}, live) == fields
+    assert fixed_fields({"kind": "Pod", "spec": {"containers": [{**app, **change}]}}, live) == fields
 
 
 def test_containers_that_come_and_go_are_named() -> None:
     live = {"spec": {"containers": [{"name": "app"}], "initContainers": [{"name": "old"}]}}
     desired = {
-        "spec": {"containers": [{"name": "app"}, {"name": "log"}], "initContainers": [{"name": "new"}]}
+        "kind": "Pod",
+        "spec": {"containers": [{"name": "app"}, {"name": "log"}], "initContainers": [{"name": "new"}]},
     }
     assert fixed_fields(desired, live) == [
         "spec.containers[log] (new)",
@@ -92,4 +93,24 @@ def test_containers_that_come_and_go_are_named() -> None:
 
 @pytest.mark.parametrize("field", ["activeDeadlineSeconds", "tolerations"])
 def test_fields_that_a_pod_can_change_are_not_named(field: str) -> None:
-    assert fixed_fields({"spec": {field: 5}}, {"spec": {}}) == []
+    assert fixed_fields({"kind": "Pod", "spec": {field: 5}}, {"spec": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "fields"),
+    [
+        ("StatefulSet", {"serviceName": "b", "replicas": 2, "template": {"a": 1}}, ["spec.serviceName"]),
+        (
+            "Job",
+            {"template": {"spec": {"restartPolicy": "Never"}}, "suspend": True},
+            ["spec.template"],
+        ),
+        pytest.param(
+            "Deployment", {"selector": {"a": "b"}}, [], id="Deployment, whose refusals name the field"
+        ),
+    ],
+)
+def test_fields_that_other_kinds_keep_for_life_are_named(
+    kind: str, spec: dict[str, Any], fields: list[str]
+) -> None:
+    assert fixed_fields({"kind": kind, "spec": spec}, {"spec": {}}) == fields
