@@ -266,7 +266,13 @@ def _with_k8s_sidecar(plan: _Plan) -> Fragment:
         raise BadPattern(
             f"{context.where}.select.label is {select['label']!r}; it must be the name of a label"
         )
-    mode = file_mode(options["file_mode"] or "0444", f"{context.where}.file_mode")
+    # It writes into the files that are there, so they must be its own to write.
+    mode = file_mode(options["file_mode"] or "0644", f"{context.where}.file_mode")
+    if not mode & 0o200:
+        raise BadPattern(
+            f"{context.where}.file_mode is {options['file_mode']!r}, but k8s-sidecar writes into the files that are"
+            " there; their owner must be able to write, as with '0644'"
+        )
     kinds = {"configmap": ["configmaps"], "secret": ["secrets"], "both": ["configmaps", "secrets"]}
 
     def make(named: Context, stays: bool) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class Git:
             self._git("init", "--quiet", str(self.repository))
         if self.kind != "commit":
             self._fetch("--depth=1", f"+{self._remote_ref()}:{self.WANTED}")
-        elif not self._has(self.ref):
+        elif self._kind_of(self.ref) is None:
             self._fetch_commit()
         name = self.ref if self.kind == "commit" else self.WANTED
         self.commit = self._git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
@@ -174,8 +174,8 @@ class Git:
 
     def write(self, directory: Path) -> None:
         """Check the tree out into an empty directory."""
-        tree = f"{self.commit}:{self.subdirectory or ''}"
-        if not self._has(tree, "tree"):
+        tree = f"{self.commit}:{self.subdirectory}" if self.subdirectory else self.commit
+        if self._kind_of(tree) not in ("commit", "tree"):
             raise Refused(f"commit {self.commit[:12]} has no directory {self.subdirectory!r}")
         index = self.home / "index"
         index.unlink(missing_ok=True)
@@ -192,7 +192,7 @@ class Git:
             # Servers may give out only what has a name; then the commit is among the history of one.
             heads, tags = "+refs/heads/*:refs/podpatterns/heads/*", "+refs/tags/*:refs/podpatterns/tags/*"
             self._fetch(heads, tags)
-            if not self._has(self.ref):
+            if self._kind_of(self.ref) is None:
                 raise Refused(f"{self.url} has no commit {self.ref} in its branches and tags") from None
 
     def _fetch(self, *words: str) -> None:
@@ -204,12 +204,12 @@ class Git:
                 raise
             self._git("fetch", "--quiet", "--no-tags", self.url, *refs)  # plain files on a web server
 
-    def _has(self, name: str, kind: str = "commit") -> bool:
+    def _kind_of(self, name: str) -> str | None:
+        """What a name stands for in the repository as far as it is here, None for nothing."""
         try:
-            self._git("cat-file", "-e", f"{name}^{{{kind}}}")
+            return self._git("cat-file", "-t", name).strip()
         except (Refused, Unavailable):
-            return False
-        return True
+            return None
 
     def _git(self, *words: str, **environment: str) -> str:
         command = ["git", *words]
