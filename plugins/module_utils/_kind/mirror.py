@@ -148,7 +148,7 @@ def _build(builder: Builder, workload: Workload) -> str:
         shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
         for package in workload.go:
             path, _at, version = package.partition("@")
-            _install_go_programs(builder, recipe.single_program(path, version), context)
+            _install_go_programs(builder, recipe.single_program(path, version, workload.go_tags), context)
         if workload.go_modules:
             sources = builder.texts(f"images/{workload.folder}/go")
             build = recipe.own_program(workload.folder, workload.go_modules, sources)

@@ -161,7 +161,7 @@ def kind() -> GoBuild:
     )
 
 
-def single_program(package: str, version: str) -> GoBuild:
+def single_program(package: str, version: str, tags: tuple[str, ...] = ()) -> GoBuild:
     """One program of any module, for a workload image; package may lie deep in its module."""
     name = [part for part in package.split("/") if not re.fullmatch(r"v\d+", part)][-1]
     return GoBuild(
@@ -169,6 +169,7 @@ def single_program(package: str, version: str) -> GoBuild:
         title=f"{name} {version.removeprefix('v')}",
         module=GoModule(name, {module_of(package): version}),
         packages={package: name},
+        tags=tags,
     )
 
 
@@ -242,6 +243,7 @@ class Workload:
     names: tuple[str, ...]  #: complete image names, such as docker.io/library/nginx:latest
     origin: str  #: what it is really built from
     go: tuple[str, ...] = ()  #: "package@version" whose program the Containerfile copies
+    go_tags: tuple[str, ...] = ()  #: build tags for these programs
     go_modules: tuple[str, ...] = ()  #: "module@version" that the folder's own go/main.go is built from
     wheels: tuple[str, ...] = ()  #: "name==version" of PyPI that the Containerfile unpacks
 
@@ -249,6 +251,7 @@ class Workload:
 NAMES_LABEL = "org.podpatterns.names"
 ORIGIN_LABEL = "org.opencontainers.image.description"
 GO_LABEL = "org.podpatterns.go"
+GO_TAGS_LABEL = "org.podpatterns.go.tags"
 GO_MODULES_LABEL = "org.podpatterns.go.modules"
 WHEELS_LABEL = "org.podpatterns.wheels"
 
@@ -267,6 +270,7 @@ def workload(folder: str, containerfile: str) -> Workload:
         tuple(labels[NAMES_LABEL].split()),
         labels[ORIGIN_LABEL],
         tuple(labels.get(GO_LABEL, "").split()),
+        tuple(labels.get(GO_TAGS_LABEL, "").split()),
         tuple(labels.get(GO_MODULES_LABEL, "").split()),
         tuple(labels.get(WHEELS_LABEL, "").split()),
     )

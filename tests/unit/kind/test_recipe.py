@@ -103,6 +103,17 @@ def test_an_image_is_described_by_its_containerfile() -> None:
     )
 
 
+def test_an_image_may_say_which_build_tags_its_program_needs() -> None:
+    text = (
+        'LABEL org.podpatterns.names="docker.io/x/x:1" org.opencontainers.image.description="x" \\\n'
+        '  org.podpatterns.go="github.com/x/x@v1.0.0" org.podpatterns.go.tags="postgres pgx5"\n'
+    )
+    described = recipe.workload("x", text)
+    build = recipe.single_program("github.com/x/x", "v1.0.0", described.go_tags)
+    assert build.tags == ("postgres", "pgx5")
+    assert build.digest != recipe.single_program("github.com/x/x", "v1.0.0").digest
+
+
 def test_an_image_that_does_not_say_what_it_is_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"x/Containerfile has no label org\.opencontainers\.image\.description"
