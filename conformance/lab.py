@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,12 +45,12 @@ class Settings:
     @property
     def timeout(self) -> float:
         """Seconds for the scenes of one area."""
-        return 120.0 * self.timeout_factor
+        return 240.0 * self.timeout_factor
 
     @property
     def patience(self) -> int:
         """Seconds that a container waits for what must come."""
-        return math.ceil(30 * self.timeout_factor)
+        return math.ceil(60 * self.timeout_factor)
 
     @property
     def window(self) -> int:
@@ -66,7 +66,9 @@ class Lab:
     settings: Settings
     run_id: str
     report: Report
-    namespaces: dict[str, None] = field(default_factory=dict)
+    namespaces: list[str] = field(default_factory=list)
+    _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=READERS))
+    _leaving: list[Future[str]] = field(default_factory=list)
 
     def lives(self, area: str, scenes: Sequence[Scene]) -> dict[str, Life]:
         """Run the scenes side by side; the evidence of each by the scene's name."""
@@ -78,7 +80,7 @@ class Lab:
             batches.setdefault((namespace, one.goal, one.grace), []).append(one)
         self._make(needed)
         with ThreadPoolExecutor(max_workers=len(batches) or 1) as pool:
-            done = pool.map(lambda batch: self._batch(batch[0][0], batch[1]), batches.items())
+            done = pool.map(lambda batch: self._batch(area, batch[0][0], batch[1]), batches.items())
             return {name: life for lives in done for name, life in lives.items()}
 
     def namespace(self, area: str, one: Scene) -> str:
@@ -87,13 +89,13 @@ class Lab:
         return "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
 
     def _make(self, namespaces: Mapping[str, bool]) -> None:
-        self.namespaces.update(dict.fromkeys(namespaces))
+        self.namespaces += namespaces
         manifests = [_namespace(name, self.run_id, restricted) for name, restricted in namespaces.items()]
         run(self.api, Request(manifests, timeout=self.settings.timeout))
 
-    def _batch(self, namespace: str, scenes: Sequence[Scene]) -> dict[str, Life]:
+    def _batch(self, area: str, namespace: str, scenes: Sequence[Scene]) -> dict[str, Life]:
         try:
-            outcome = self._run(namespace, scenes)
+            outcome = self._run(area, namespace, scenes)
         except (ClusterError, BadDefinition) as error:
             return {one.name: Life(shortfall=str(error)) for one in scenes}
         by_pod = {result.workload.name: result for result in outcome.results}
@@ -102,7 +104,7 @@ class Lab:
             lives = pool.map(lambda job: self._life(namespace, *job), jobs)
             return {one.name: life for one, life in zip(scenes, lives, strict=True)}
 
-    def _run(self, namespace: str, scenes: Sequence[Scene]) -> Outcome:
+    def _run(self, area: str, namespace: str, scenes: Sequence[Scene]) -> Outcome:
         settings = self.settings
         manifests = [self._prepared(one, manifest) for one in scenes for manifest in one.manifests]
         request = Request(
@@ -114,7 +116,8 @@ class Lab:
             log_lines=0,
             to_the_end=True,
         )
-        return run(self.api, request, self.report)
+        title = f"{area}, {scenes[0].alone}" if scenes[0].alone else area
+        return run(self.api, request, lambda line: self.report(f"{title}: {line}"))
 
     def _prepared(self, one: Scene, manifest: Manifest) -> dict[str, Any]:
         if one.alone:
@@ -172,11 +175,18 @@ class Lab:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def remove(self, namespaces: Iterable[str]) -> list[str]:
-        """Delete the namespaces with all that is in them; a sentence for each that stays behind."""
-        names = [name for name in namespaces if name in self.namespaces]
-        with ThreadPoolExecutor(max_workers=READERS) as pool:
-            return [problem for problem in pool.map(self._remove, names) if problem]
+    def leave(self) -> None:
+        """Begin to delete every namespace that was made, with all that is in it."""
+        self._leaving += [self._removers.submit(self._remove, one) for one in self.namespaces]
+        self.namespaces.clear()
+
+    def close(self) -> None:
+        """Wait until all that was made is gone; a sentence for each namespace that stays behind."""
+        self.leave()
+        for removal in self._leaving:
+            if problem := removal.result():
+                self.report(problem)
+        self._removers.shutdown()
 
     def _remove(self, namespace: str) -> str:
         request = Request(
@@ -186,7 +196,6 @@ class Lab:
             run(self.api, request)
         except ClusterError as error:
             return f"namespace {namespace} stays behind: {error}"
-        self.namespaces.pop(namespace, None)
         return ""
 
 

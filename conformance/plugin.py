@@ -137,8 +137,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     terminal = _Terminal(config)
     made = Lab(config.stash[API], _settings(config), secrets.token_hex(3), terminal.line)
     yield made
-    for problem in made.remove(list(made.namespaces)):
-        terminal.line(problem)
+    made.close()
 
 
 class _Terminal:
@@ -161,12 +160,10 @@ def lives(request: pytest.FixtureRequest, lab: Lab) -> Iterator[dict[str, Life]]
     """The evidence of every scene that the chosen behaviours of this file need."""
     area: Area = request.module.AREA
     mine = [found for item in request.session.items if (found := _behaviour(item)) in area.behaviours]
-    before = set(lab.namespaces)
     try:
         yield lab.lives(area.name, area.scenes({one.id for one in mine if one is not None}))
     finally:
-        for problem in lab.remove(set(lab.namespaces) - before):
-            lab.report(problem)
+        lab.leave()
 
 
 # --- verdicts -----------------------------------------------------------------------------------

@@ -33,9 +33,11 @@ within() {{
 await() {{ if within "$PATIENCE" marked "$1"; then say saw "$1"; else say missed "$1"; fi; }}
 linger() {{ within "$WINDOW" marked "$1" || :; }}
 fetch() {{ timeout 5 wget -q -O - "$1"; }}
+serving() {{ kill -0 "$server" 2> /dev/null; }}
+served() {{ fetch "$1" || ! serving; }}
 serve() {{
   httpd -f -p "$1" -h "${{2:-{BOARD}}}" & server=$!
-  within "$PATIENCE" fetch "http://127.0.0.1:${{1##*:}}/$NAME"
+  within "$PATIENCE" served "http://127.0.0.1:${{1##*:}}/$NAME" && serving
 }}
 tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else say "$event-failed" $told; fi; }}
 """.strip()

@@ -57,26 +57,22 @@ def _resolving(name: str, **spec: Any) -> Scene:
     return scene(pod(name, init("early", ask, say, **patience), app("main"), **spec))
 
 
-def _second_listener(name: str, port: int) -> Scene:
-    """httpd leaves at once where the port is taken; where it is free, it stays until it is stopped."""
-    return scene(
-        pod(
-            name,
-            sidecar("helper", f"serve {HERE}", "mark listening", **LISTENS),
-            app(
-                "main",
-                f'timeout "$WINDOW" httpd -f -p 127.0.0.1:{port} -h /board',
-                "[ $? -gt 100 ] && say port free || say port taken",
-            ),
-        )
+def serve_mine(address: str = HERE) -> tuple[str, str]:
+    """Serve a directory of one's own, so that nobody takes another one's answer for the own one."""
+    return (
+        'mine="/board/$NAME.d"; mkdir "$mine"; : > "$mine/$NAME"',
+        f'if serve {address} "$mine"; then say port mine; else say port taken; fi',
     )
 
 
-# Each serves a directory of its own, so that nobody takes the answer of the other for the own one.
-SERVE_MINE = (
-    'mine="/board/$NAME.d"; mkdir "$mine"; : > "$mine/$NAME"',
-    f'if serve {HERE} "$mine"; then say port mine; else say port taken; fi',
-)
+def _second_listener(name: str, address: str) -> Scene:
+    return scene(
+        pod(
+            name,
+            sidecar("helper", *serve_mine(), "mark listening", **LISTENS),
+            app("main", *serve_mine(address)),
+        )
+    )
 
 
 def _service(name: str, pod_name: str, target: int | str, **spec: Any) -> Manifest:
@@ -111,13 +107,13 @@ def _served(name: str, by_name: str, by_number: int, patience: list[dict[str, An
 
 def _published(name: str, early: bool, window: str) -> Scene:
     """A headless Service: its name is known as soon as it has an address, and not before."""
-    known = f"known() {{ ! timeout 5 wget -O - http://{name}:9/ 2>&1 | grep -q 'bad address'; }}"
+    known = f"known() {{ ! timeout 5 wget -O - http://of-{name}:9/ 2>&1 | grep -q 'bad address'; }}"
 
     def say(seconds: str) -> str:
         return f"if within {seconds} known; then say name known; else say name unknown; fi"
 
     return scene(
-        _service(name, name, PORT, clusterIP="None", publishNotReadyAddresses=early),
+        _service(f"of-{name}", name, PORT, clusterIP="None", publishNotReadyAddresses=early),
         pod(name, init("early", known, say(window)), app("main", known, say("$((PATIENCE * 2))"))),
     )
 
@@ -247,9 +243,9 @@ AREA = Area(
             "A port that a sidecar listens on is taken for the app: the containers of a Pod share its ports.",
             source=POD_DOCS,
             since="1.0",
-            scene=_second_listener("port-taken", PORT),
-            shows=(says("main", "port", "taken"),),
-            twin=_second_listener("port-free", PORT + 1),
+            scene=_second_listener("port-taken", HERE),
+            shows=(says("helper", "port", "mine"), says("main", "port", "taken")),
+            twin=_second_listener("port-free", f"127.0.0.1:{PORT + 1}"),
         ),
         Behaviour(
             "net-init-then-app-same-port",
@@ -257,14 +253,18 @@ AREA = Area(
             source=INIT_DOCS,
             since="1.6",
             scene=scene(
-                pod("port-handed-on", init("early", *SERVE_MINE, 'kill "$server"'), app("main", *SERVE_MINE))
+                pod(
+                    "port-handed-on",
+                    init("early", *serve_mine(), 'kill "$server"'),
+                    app("main", *serve_mine()),
+                )
             ),
             shows=(says("early", "port", "mine"), says("main", "port", "mine")),
             twin=scene(
                 pod(
                     "port-kept",
-                    sidecar("early", *SERVE_MINE, "mark listening", **LISTENS),
-                    app("main", *SERVE_MINE, env=HASTY),
+                    sidecar("early", *serve_mine(), "mark listening", **LISTENS),
+                    app("main", *serve_mine(), env=HASTY),
                 )
             ),
         ),

@@ -101,15 +101,23 @@ MIXED_BACKWARDS = scene(
     )
 )
 
-# The sidecar opens its gate when it has seen the app, or when the window is over. Behind a startup probe the app
+# The sidecar opens its gate when it has seen the app, or when it gives up on that. Behind a startup probe the app
 # must not come first; behind a readiness probe alone it must. The probe is asked once at least before that.
-GATE = ("await probed", "linger main", "say opening", "mark open")
+OPEN = ("say opening", "mark open")
 ASK = ("mark probed", "marked open")
 BEHIND_STARTUP = scene(
-    pod("behind-startup", sidecar("helper", *GATE, startupProbe=probe(*ASK)), app("main", "await open"))
+    pod(
+        "behind-startup",
+        sidecar("helper", "await probed", "linger main", *OPEN, startupProbe=probe(*ASK)),
+        app("main", "await open"),
+    )
 )
 BEHIND_READINESS = scene(
-    pod("behind-readiness", sidecar("helper", *GATE, readinessProbe=probe(*ASK)), app("main", "await open"))
+    pod(
+        "behind-readiness",
+        sidecar("helper", "await probed", "await main", *OPEN, readinessProbe=probe(*ASK)),
+        app("main", "await open"),
+    )
 )
 
 # A hook that stays until it has seen the next container, or until the window is over.
@@ -343,7 +351,7 @@ AREA = Area(
             twin=scene(
                 pod(
                     "bad-image-beside",
-                    app("early", "linger never", env=LINGER_LONG),
+                    app("early", "linger never", env=[value("WINDOW", "30")]),
                     app("main", image=NO_IMAGE),
                 ),
                 goal="started",
