@@ -67,10 +67,11 @@ options:
     default: auto
   images:
     description:
-      - Images that the mirror must hold, by the names of their folders in the role's C(files/images); all unless given.
+      - Images that the mirror must hold, by the names of their folders in the role's C(files/images), or V(all).
+      - Images that it holds already stay.
     type: list
     elements: str
-    default: []
+    default: [busybox, nginx]
   kubeadm_patches:
     description:
       - Patches to kubeadm's configuration, as kind's C(kubeadmConfigPatches) takes them.
@@ -231,7 +232,7 @@ ARGUMENTS: dict[str, Any] = {
     "workers": {"type": "int", "default": 0},
     "engine": {"type": "str", "choices": list(options.ENGINES), "default": "auto"},
     "mirror": {"type": "str", "choices": list(options.MIRRORS), "default": "auto"},
-    "images": {"type": "list", "elements": "str", "default": []},
+    "images": {"type": "list", "elements": "str", "default": ["busybox", "nginx"]},
     "kubeadm_patches": {"type": "list", "elements": "str", "default": []},
     "containerd_patches": {"type": "list", "elements": "str", "default": []},
     "kubeconfig": {"type": "path"},

@@ -24,6 +24,10 @@ from .recipe import Workload
 START_TIMEOUT = 30
 
 
+#: Asks for every image that there is a recipe of.
+ALL = "all"
+
+
 @dataclass(frozen=True)
 class Mirror:
     address: str  #: host:port on loopback
@@ -31,21 +35,25 @@ class Mirror:
 
 
 def workloads(files: Path, wanted: Sequence[str]) -> list[Workload]:
-    """The images that have a Containerfile; wanted: names of folders, empty for all."""
+    """The images that have a Containerfile; wanted: names of their folders, or ALL."""
     root = files / "images"
-    found = {
-        path.parent.name: recipe.workload(path.parent.name, path.read_text(encoding="utf-8"))
-        for path in sorted(root.glob("*/Containerfile"))
-    }
-    unknown = [name for name in wanted if name not in found]
-    if unknown:
-        raise KindClusterError(f"Invalid option images {unknown[0]!r}: one of {', '.join(found)}")
-    return [found[name] for name in (wanted or found)]
+    try:
+        found = {
+            path.parent.name: recipe.workload(path.parent.name, path.read_text(encoding="utf-8"))
+            for path in sorted(root.glob("*/Containerfile"))
+        }
+    except ValueError as error:
+        raise failed("read", f"images of {root}", str(error)) from error
+    for name in wanted:
+        if name not in (*found, ALL):
+            raise KindClusterError(f"Invalid option images {name!r}: {ALL}, or some of {', '.join(found)}")
+    return [found[name] for name in (found if ALL in wanted else wanted)]
 
 
 def ensure(builder: Builder, network: str, wanted: Sequence[Workload]) -> tuple[Mirror, bool]:
     """A running mirror that holds the wanted images, and whether anything had to be done for that."""
-    address, started = _start(builder, network)
+    with builder.cache.alone("mirror"):
+        address, started = _start(builder, network)
     pushed = [_provide(builder, address, workload) for workload in wanted]
     images = tuple(name for workload in wanted for name in workload.names)
     return Mirror(address, images), started or any(pushed)
@@ -60,14 +68,17 @@ def prepare(builder: Builder, wanted: Sequence[Workload]) -> None:
 
 
 def registry_image(builder: Builder) -> str:
+    """The image of the registry itself."""
     files = builder.texts("registry")
     name = f"{REPOSITORY}/registry:{recipe.digest(builder.ground.digest, dict(files))}"
-    if not builder.engine.has_image(name):
+
+    def make() -> None:
         ground = builder.ground_image()
         step = Step(builder.report, "mirror: building the registry's image")
         builder.engine.build(builder.files / "registry", name, arguments={"BASE": ground}, on_idle=step.tick)
         step.done()
-    return name
+
+    return builder.image(name, make)
 
 
 def _start(builder: Builder, network: str) -> tuple[str, bool]:
@@ -140,24 +151,25 @@ def _reference(builder: Builder, workload: Workload) -> str:
 
 def _build(builder: Builder, workload: Workload) -> str:
     reference = _reference(builder, workload)
-    if builder.engine.has_image(reference):
-        return reference
-    ground = builder.ground_image()
-    step = Step(builder.report, f"image {workload.folder}: building ({workload.origin})")
-    with builder.cache.scratch(workload.folder) as context:
-        shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
-        for package in workload.go:
-            path, _at, version = package.partition("@")
-            _install_go_programs(builder, recipe.single_program(path, version, workload.go_tags), context)
-        if workload.go_modules:
-            sources = builder.texts(f"images/{workload.folder}/go")
-            build = recipe.own_program(workload.folder, workload.go_modules, sources)
-            _install_go_programs(builder, build, context)
-        for wheel in workload.wheels:
-            _download_wheel(builder, wheel, context)
-        builder.engine.build(context, reference, arguments={"BASE": ground}, on_idle=step.tick)
-    step.done()
-    return reference
+
+    def make() -> None:
+        ground = builder.ground_image()
+        step = Step(builder.report, f"image {workload.folder}: building ({workload.origin})")
+        with builder.cache.scratch(workload.folder) as context:
+            shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
+            for package in workload.go:
+                path, _at, version = package.partition("@")
+                _install_go_programs(builder, recipe.single_program(path, version), context)
+            if workload.go_modules:
+                sources = builder.texts(f"images/{workload.folder}/go")
+                build = recipe.own_program(workload.folder, workload.go_modules, sources)
+                _install_go_programs(builder, build, context)
+            for wheel in workload.wheels:
+                _download_wheel(builder, wheel, context)
+            builder.engine.build(context, reference, arguments={"BASE": ground}, on_idle=step.tick)
+        step.done()
+
+    return builder.image(reference, make)
 
 
 def _install_go_programs(builder: Builder, build: recipe.GoBuild, context: Path) -> None:

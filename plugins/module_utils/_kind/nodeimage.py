@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +49,19 @@ class Builder:
     def ground_image(self) -> str:
         """The engine's image of the ground below all others."""
         reference = f"{REPOSITORY}/ground:{self.ground.digest}"
-        if not self.engine.has_image(reference):
+
+        def make() -> None:
             tar = packages.ground_tar(self.ground, self.cache, self.log, self.report)
             self.engine.call("import", "--change", "CMD /bin/bash", str(tar), reference)
+
+        return self.image(reference, make)
+
+    def image(self, reference: str, make: Callable[[], None]) -> str:
+        """An image of the engine, made unless it is there."""
+        if not self.engine.has_image(reference):
+            with self.cache.alone(reference):
+                if not self.engine.has_image(reference):
+                    make()
         return reference
 
 
@@ -67,11 +77,19 @@ def reference_of(builder: Builder, version: str) -> str:
     return reference(builder.texts("node"), builder.texts("go"), version, builder.ground)
 
 
-def build(builder: Builder, version: str) -> str:
-    """The node image of a Kubernetes version, built unless the engine has it; its name."""
+def build(builder: Builder, version: str, meanwhile: Callable[[], None]) -> str:
+    """The node image of a Kubernetes version, built unless the engine has it; its name.
+
+    meanwhile is other work with packages, done beside the compiling.
+    """
     name = reference_of(builder, version)
     if builder.engine.has_image(name):
+        meanwhile()
         return name
+    return builder.image(name, lambda: _build(builder, version, name, meanwhile))
+
+
+def _build(builder: Builder, version: str, name: str, meanwhile: Callable[[], None]) -> None:
     go_files = builder.texts("go")
     kubernetes, addons, storage, containerd, cni = recipe.node_builds(version, go_files)
 
@@ -84,12 +102,11 @@ def build(builder: Builder, version: str) -> str:
     # While one downloads, the others compile or unpack: none of them keeps both cores busy by itself.
     with ThreadPoolExecutor(max_workers=3) as pool:
         futures = [pool.submit(compile_cluster), pool.submit(compile_runtime)]
-        ground = pool.submit(lambda: (_base_image(builder), _tools_tar(builder)))
-        _await_all([*futures, ground])
-        base, tools = ground.result()
+        base = pool.submit(_base_image, builder)
+        tools = pool.submit(_tools_tar, builder)
+        _await_all([*futures, base, tools, pool.submit(meanwhile)])
         programs = {key: folder / "bin" for future in futures for key, folder in future.result().items()}
-    _assemble(builder, version, name, base, tools, programs)
-    return name
+    _assemble(builder, version, name, base.result(), tools.result(), programs)
 
 
 def _await_all(futures: Sequence[Future[Any]]) -> None:
@@ -104,21 +121,24 @@ def _await_all(futures: Sequence[Future[Any]]) -> None:
 
 def _base_image(builder: Builder) -> str:
     """What lies below Kubernetes in a node."""
-    files = builder.texts("node")
-    digest = recipe.digest(builder.ground.digest, files["Containerfile"], recipe.kind().digest)
-    name = f"{REPOSITORY}/node-base:{digest}"
-    if builder.engine.has_image(name):
-        return name
-    ground = builder.ground_image()
-    kind = builder.go.module_folder("sigs.k8s.io/kind", f"v{versions.KIND}")
-    step = Step(builder.report, "node image: installing systemd and friends")
-    with builder.cache.scratch("node-base") as context:
-        (context / "Containerfile").write_text(files["Containerfile"], encoding="utf-8")
-        shutil.copytree(kind / "images" / "base" / "files", context / "kind", copy_function=shutil.copyfile)
-        run(["chmod", "-R", "u+w", str(context)])
-        builder.engine.build(context, name, arguments={"BASE": ground}, on_idle=step.tick)
-    step.done()
-    return name
+    containerfile = builder.texts("node")["Containerfile"]
+    name = (
+        f"{REPOSITORY}/node-base:{recipe.digest(builder.ground.digest, containerfile, recipe.kind().digest)}"
+    )
+
+    def make() -> None:
+        ground = builder.ground_image()
+        kind = builder.go.module_folder("sigs.k8s.io/kind", f"v{versions.KIND}")
+        step = Step(builder.report, "node image: installing systemd and friends")
+        with builder.cache.scratch("node-base") as context:
+            (context / "Containerfile").write_text(containerfile, encoding="utf-8")
+            files = kind / "images" / "base" / "files"
+            shutil.copytree(files, context / "kind", copy_function=shutil.copyfile)
+            run(["chmod", "-R", "u+w", str(context)])
+            builder.engine.build(context, name, arguments={"BASE": ground}, on_idle=step.tick)
+        step.done()
+
+    return builder.image(name, make)
 
 
 def _tools_tar(builder: Builder) -> Path:

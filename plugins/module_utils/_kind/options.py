@@ -30,7 +30,9 @@ class Options:
     workers: int = 0
     engine: str = "auto"
     mirror: str = "auto"
-    images: tuple[str, ...] = ()  #: workload images that the mirror must have; empty for all
+    images: tuple[
+        str, ...
+    ] = ()  #: workload images that the mirror must have, by their folders; "all" for all
     kubeadm_patches: tuple[str, ...] = ()
     containerd_patches: tuple[str, ...] = ()
     kubeconfig: str | None = None  #: written for a cluster of our own; None for a file in state_dir

@@ -68,7 +68,7 @@ class _Way:
         self.state = Path(options.state_dir)
         self.folder = Folder(self.state / "clusters" / options.name)
         self.kubeconfig = Path(options.kubeconfig or self.folder.root / "kubeconfig")
-        self.cache = Cache(Path(options.cache_dir))
+        self.cache = Cache(Path(options.cache_dir), report)
         self.log = self.state / "logs" / f"{options.name}.log"
         self.host = probe.host()
 
@@ -100,7 +100,7 @@ class _Way:
                 return on_path
         found = self.cache.find("kind", recipe.kind().digest)
         if found is None:
-            with self.cache.locked(self.report):
+            with self.cache.in_use():
                 found = self.go().build(recipe.kind())
         return str(found / "bin" / "kind")
 
@@ -180,6 +180,7 @@ class _Present(_Way):
     # A cluster of our own
 
     def _own(self) -> Outcome:
+        mirror.workloads(Path(self.options.files_dir), self.options.images)  # a wrong name is told at once
         engine = self.engine()
         found = clusters.look(self.options.name, self.folder, engine)
         wanted = self._fingerprint()
@@ -277,10 +278,14 @@ class _Present(_Way):
     ) -> tuple[str, Mapping[str, str]]:
         if choice.source == "published":
             return f"{NODE_IMAGE}:v{version}", {}
-        with self.cache.locked(self.report):
-            image = nodeimage.build(builder, version)
+        wanted = mirror.workloads(builder.files, self.options.images)
+
+        def meanwhile() -> None:
             if self._mirror_wanted(choice.source):
-                mirror.prepare(builder, mirror.workloads(builder.files, self.options.images))
+                mirror.prepare(builder, wanted)
+
+        with self.cache.in_use():
+            image = nodeimage.build(builder, version, meanwhile)
         return image, nodeimage.contents(builder.engine, image)
 
     def _lib_modules(self) -> None:
@@ -367,7 +372,7 @@ class _Present(_Way):
             packages.install(("mmdebstrap",), self.host, self.options.install_packages, self.log, self.report)
             network = os.environ.get("KIND_EXPERIMENTAL_DOCKER_NETWORK", "kind")
             wanted = mirror.workloads(builder.files, self.options.images)
-            with self.cache.locked(self.report):
+            with self.cache.in_use():
                 mirrored, filled = mirror.ensure(builder, network, wanted)
             changed = changed or filled
         command = self._kubectl(builder, cluster, shape.kubernetes_version)
@@ -479,9 +484,8 @@ class _Gone(_Way):
             engine = self.engine()
             purged = mirror.remove(engine) or purged
             purged = bool(engine.remove_images()) or purged
-        with self.cache.locked(self.report):
-            self.report(f"cache {self.cache.root}: removing what was built and downloaded")
-            self.cache.remove()
+        self.report(f"cache {self.cache.root}: removing what was built and downloaded")
+        self.cache.remove()
         return purged
 
 
