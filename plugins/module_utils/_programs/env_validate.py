@@ -170,15 +170,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     config = json.loads(os.environ["PODPATTERNS_CONFIG"])
     found = list(findings(config, dict(os.environ)))
-    for line in found:
-        print(line, flush=True)
+    sys.stdout.write("".join(f"{line}\n" for line in found or ["environment is valid"]))
     if not found:
-        print("environment is valid", flush=True)
         return 0
-    with suppress(OSError), open(TERMINATION_LOG, "wb") as stream:
+    with suppress(OSError), open(TERMINATION_LOG, "r+b") as stream:  # there in every container, nowhere else
         stream.write("; ".join(found).encode()[:TERMINATION_BYTES])
     return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
