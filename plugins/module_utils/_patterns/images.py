@@ -20,7 +20,7 @@ DEFAULT_IMAGES: dict[str, str] = {
     "fluentd": "docker.io/fluent/fluentd:v1.19.3-debian-2.2",
     "fluent-bit": "docker.io/fluent/fluent-bit:5.1.1",
     "filebeat": "docker.elastic.co/beats/filebeat:9.5.4",
-    "envoy": "docker.io/envoyproxy/envoy:v1.38.0",
+    "envoy": "docker.io/envoyproxy/envoy:v1.40.0",
     "nginx-exporter": "docker.io/nginx/nginx-prometheus-exporter:1.5.3",
     # The same programs where they need git and ssh: Debian with both, and the Python that comes with mercurial.
     "git": "docker.io/library/buildpack-deps:bookworm-scm",
