@@ -26,12 +26,13 @@ def compose(
     namespace: str = "default",
     native: bool = True,
     image_map: Mapping[str, str] | None = None,
+    kinds: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Every object of the definition, patterns on its workloads, each workload after the objects that it needs."""
     try:
         manifests = parse(definition)
         check(manifests)
-        server = Server(NATIVE if native else BEFORE_NATIVE)
+        server = Server(NATIVE if native else BEFORE_NATIVE, frozenset(kinds))
         return composer.compose_all(
             manifests, patterns, namespace=namespace, server=server, image_map=image_map
         ).manifests

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import config_sync, db_migrate, env_validate, fetch_config, logging
+from . import config_sync, db_migrate, env_validate, fetch_config, logging, metrics, wait_for
 from .pattern import Pattern
 
 CATALOGUE: dict[str, Pattern] = {
@@ -15,6 +15,8 @@ CATALOGUE: dict[str, Pattern] = {
         env_validate.PATTERN,
         fetch_config.PATTERN,
         logging.PATTERN,
+        metrics.PATTERN,
+        wait_for.PATTERN,
     )
 }
 
