@@ -53,7 +53,7 @@ OPTIONS: Spec = {
     },
     "link": {"type": "str"},
     "period": {"type": "int"},
-    "timeout": {"type": "int", "default": 60},
+    "attempt_timeout": {"type": "int", "default": 60},
     "deadline": {"type": "int", "default": 120},
     "max_failures": {"type": "int"},
     "required_files": {"type": "list", "elements": "str", "default": []},
@@ -114,7 +114,7 @@ def _check(options: Mapping[str, Any], target: Target, where: str) -> None:
         raise BadPattern(
             f"{where}.git.commit names a commit, which never changes; name a branch, or use fetch_config"
         )
-    seconds(options, ("period", "timeout", "deadline"), where)
+    seconds(options, ("period", "attempt_timeout", "deadline"), where)
     link = options["link"]
     if link is not None and not re.fullmatch(r"[A-Za-z0-9][-._A-Za-z0-9]*", link):
         raise BadPattern(f"{where}.link is {link!r}; it must be a plain name, such as current")
@@ -157,7 +157,7 @@ def _with_git(plan: _Plan) -> Fragment:
         "file_mode": file_mode(options["file_mode"] or "0444", f"{where}.file_mode"),
         "required_files": options["required_files"],
         "check": options["check"],
-        "timeout": options["timeout"],
+        "timeout": options["attempt_timeout"],
         "deadline": options["deadline"],
         "period": options["period"] or DEFAULT_PERIOD,
         "max_failures": _max_failures(options),
@@ -228,7 +228,7 @@ def _git_sync_arguments(plan: _Plan, found: Repository, ca_file: str | None, sta
         # A directory of its own: git-sync clears what it finds in its root.
         f"--root={CONTENT_PATH}/.git-sync",
         f"--link={CONTENT_PATH}/{options['link'] or DEFAULT_LINK}",
-        f"--sync-timeout={options['timeout']}s",
+        f"--sync-timeout={options['attempt_timeout']}s",
         f"--max-failures={_max_failures(options)}",
     ]
     if stays:

@@ -73,7 +73,7 @@ OPTIONS: Spec = {
     "owner": {"type": "int"},
     "group": {"type": "int"},
     "max_size": {"type": "int", "default": 16 * 1024 * 1024},
-    "timeout": {"type": "int", "default": 30},
+    "attempt_timeout": {"type": "int", "default": 30},
     "deadline": {"type": "int", "default": 120},
     "watch": {"type": "bool", "default": False},
     "period": {"type": "int"},
@@ -104,7 +104,7 @@ def build(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
             options["file_mode"] or _default_mode(options, user, app, target), f"{where}.file_mode"
         ),
         "required_files": [_within(path, f"{where}.required_files") for path in options["required_files"]],
-        "timeout": options["timeout"],
+        "timeout": options["attempt_timeout"],
         "deadline": options["deadline"],
         "period": options["period"] or DEFAULT_PERIOD,
         "max_failures": -1 if options["max_failures"] is None else options["max_failures"],
@@ -147,7 +147,7 @@ def _check(options: Mapping[str, Any], where: str) -> None:
         raise BadPattern(
             f"{where} has {' and '.join(given) or 'no source'}; give one of {', '.join(SOURCES)}, and an entry to each"
         )
-    seconds(options, ("period", "timeout", "deadline"), where)
+    seconds(options, ("period", "attempt_timeout", "deadline"), where)
     if options["max_size"] < 1:
         raise BadPattern(f"{where}.max_size is {options['max_size']}; it must be 1 byte or more")
     if not options["watch"]:
