@@ -178,12 +178,18 @@ def _draft(manifest: Mapping[str, Any], namespace: str) -> _Draft:
 
 
 def _replicas(manifest: Mapping[str, Any]) -> int:
-    given = manifest["spec"].get("replicas") if manifest["kind"] != "Pod" else None
+    """How many of its Pods run at once; a DaemonSet's number is the nodes' affair and counts as one."""
+    spec, place = manifest["spec"], "spec.replicas"
+    if manifest["kind"] == "CronJob":
+        spec, place = spec["jobTemplate"]["spec"], "spec.jobTemplate.spec.parallelism"
+    elif manifest["kind"] == "Job":
+        place = "spec.parallelism"
+    given = spec.get(place.rpartition(".")[2]) if manifest["kind"] != "Pod" else None
     if given is None:
         return 1
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise BadPattern(
-            f"{manifest['kind']} {manifest['metadata']['name']}: spec.replicas is {given!r}; it must be a whole"
+            f"{manifest['kind']} {manifest['metadata']['name']}: {place} is {given!r}; it must be a whole"
             " number, 0 or more"
         )
     return given
