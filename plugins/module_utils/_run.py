@@ -110,10 +110,14 @@ class Outcome:
 
 @dataclass
 class _Wait:
-    """A wait under way: what is waited for, what was seen, and how each workload stands."""
+    """A wait under way: what is waited for, what was seen, and how each workload stands.
+
+    unseen: collections of which nothing was heard yet; without them a verdict has no timeline.
+    """
 
     view: View
     started: float
+    unseen: set[tuple[str, str]] = field(default_factory=set)
     standings: dict[Workload, Standing] = field(default_factory=dict)
     reached_at: dict[Workload, float] = field(default_factory=dict)
     troubled_since: dict[tuple[Workload, tuple[str | None, str | None, str]], float] = field(
@@ -282,7 +286,11 @@ def await_goals(
     wait = _Wait(View(), started)
     waiting = [workload for workload in workloads if workload.goal != "exists"]
     if waiting:
-        with Watch(api, _collections(waiting)) as watch:
+        collections = _collections(waiting)
+        wait.unseen.update(
+            (one.resource.kind, one.namespace) for one in collections if one.resource is not EVENTS
+        )
+        with Watch(api, collections) as watch:
             _follow(wait, watch, waiting, request, report)
     message, diagnosis = _conclude(api, wait, request)
     results = tuple(_result(wait, workload) for workload in waiting)
@@ -312,7 +320,7 @@ def _follow(
     now = time.monotonic()
     while True:
         _judge(wait, workloads, now)
-        if now >= deadline or _is_over(wait, request, now):
+        if now >= deadline or (not wait.unseen and _is_over(wait, request, now)):
             return
         if now >= next_report:
             report(progress(wait.standings, wait.view, now))
@@ -323,6 +331,8 @@ def _follow(
 
 
 def _take(wait: _Wait, news: News, now: float) -> None:
+    if not isinstance(news, Changed):
+        wait.unseen.discard((news.resource.kind, news.namespace))
     if isinstance(news, Listed):
         wait.out_of_sight.pop((news.resource.kind, news.namespace), None)
         wait.view.replace(news.resource.kind, news.namespace, news.items, now)
