@@ -71,7 +71,6 @@ class Cluster:
         return {
             "PATH": os.pathsep.join([str(self.state / "bin"), self.run.env["PATH"]]),
             "KUBECONFIG": str(self.state / "kubeconfig"),
-            "PODPATTERNS_KUBECONFIG": str(self.state / "kubeconfig"),
             "PODPATTERNS_CLUSTER": self.name,
             "ANSIBLE_COLLECTIONS_PATH": str(self.tree),
         }
