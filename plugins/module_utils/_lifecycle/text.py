@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from .facts import ContainerFacts
 from .goals import Standing, Verdict
 from .timeline import Attempt, Timeline, offset
+from .trouble import plain
 from .view import View, Workload
 
 BAR_WIDTH = 32
@@ -109,7 +110,7 @@ def _called(workload: Workload, several: bool) -> str:
 
 
 def pending_reason(workload: Workload, one: Standing, view: View, now: float) -> str:
-    """What a workload waits for, how long its slowest container has been in its state, and what is wrong."""
+    """What a workload waits for, how long its slowest container has been in its state, and what is or was wrong."""
     count = f"{one.reached} of {one.wanted} {workload.goal}, " if one.wanted > 1 else ""
     trouble = f", {one.troubles[0].sentence}" if one.troubles else ""
     return f"{count}{one.reason}{_for_how_long(workload, one, view, now)}{trouble}"
@@ -120,8 +121,18 @@ def _for_how_long(workload: Workload, one: Standing, view: View, now: float) -> 
         for container in pod.containers:
             if f"{container.role.value} {container.name} {container.state}" in one.reason:
                 _state, _attempt, since = view.since[pod.uid, container.name]
-                return f" {now - since:.0f} s"
+                return f" {now - since:.0f} s{_before(container)}"
     return ""
+
+
+def _before(container: ContainerFacts) -> str:
+    """How the attempt before ended, where the present one may be going the same way."""
+    last = container.last
+    if container.state != "running" or last is None or last.exit_code == 0:
+        return ""
+    times = f"{container.restarts} times" if container.restarts > 1 else "once"
+    said = f": {plain(last.message)}" if last.message else ""
+    return f" after it failed {times}, last with exit code {last.exit_code}{said}"
 
 
 def stamp_table(timeline: Timeline) -> list[str]:

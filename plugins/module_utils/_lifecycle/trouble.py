@@ -75,7 +75,7 @@ def pod_troubles(pod: PodFacts, events: Iterable[Mapping[str, Any]] = ()) -> Ite
             yield from _container_troubles(pod, container)
     scheduled = pod.conditions.get("PodScheduled")
     if scheduled is not None and not scheduled.true and scheduled.reason == "Unschedulable":
-        yield Trouble("Unschedulable", f"no node takes it: {_plain(scheduled.message)}", True, pod.name)
+        yield Trouble("Unschedulable", f"no node takes it: {plain(scheduled.message)}", True, pod.name)
     # Events outlive what they tell of: a sandbox that is up has all its volumes.
     if not pod.condition("PodReadyToStartContainers") and all(
         one.state == "waiting" for one in pod.containers
@@ -100,7 +100,7 @@ def event_troubles(
     for reason, event in latest.items():
         if times[reason] < EVENT_TIMES:
             continue
-        yield Trouble(reason, f"{_plain(event.get('message'))} ({reason})", True, pod)
+        yield Trouble(reason, f"{plain(event.get('message'))} ({reason})", True, pod)
 
 
 def _failed_pod(pod: PodFacts) -> Iterator[Trouble]:
@@ -109,7 +109,7 @@ def _failed_pod(pod: PodFacts) -> Iterator[Trouble]:
     crashed.sort(key=lambda entry: (entry[0].role is Role.SIDECAR, entry[1].finished_at or ""))
     if pod.reason or not crashed:
         # Somebody else ended the Pod: its deadline, an eviction, its node.
-        said = _plain(pod.message) or "no reason is given"
+        said = plain(pod.message) or "no reason is given"
         reason = f" ({pod.reason})" if pod.reason else ""
         victim = crashed[0][0] if crashed else None
         yield Trouble(
@@ -142,7 +142,7 @@ def _container_troubles(pod: PodFacts, container: ContainerFacts) -> Iterator[Tr
         )
     elif container.state == "waiting" and container.reason in WAITING_TROUBLES:
         heals = WAITING_TROUBLES[container.reason]
-        detail = _plain(container.message)
+        detail = plain(container.message)
         yield Trouble(
             "ImagePull" if container.reason in ("ErrImagePull", "ImagePullBackOff") else container.reason,
             f"{container.role.value} container {container.name} cannot start: {container.reason}"
@@ -164,7 +164,7 @@ def _crash(pod: PodFacts, container: ContainerFacts, crash: Termination, heals: 
     times = f" {container.restarts + 1} times, last" if container.restarts else ""
     reason = crash.reason or "Error"
     said = f" ({reason})" if reason not in ("Error", "Completed") else ""
-    message = _plain(crash.message)
+    message = plain(crash.message)
     return Trouble(
         reason if reason != "Completed" else "Error",
         f"{container.role.value} container {container.name} failed{times} with exit code {crash.exit_code}{said}"
@@ -177,7 +177,7 @@ def _crash(pod: PodFacts, container: ContainerFacts, crash: Termination, heals: 
     )
 
 
-def _plain(message: str | None) -> str:
+def plain(message: str | None) -> str:
     """A message on one line, of bearable length."""
     text = " ".join((message or "").split())
     return text if len(text) <= 400 else text[:399] + "…"

@@ -92,4 +92,23 @@ def test_the_seconds_of_a_crash_loop_are_those_of_its_present_attempt() -> None:
     view = seen(pod(app={"app": running(ready=False)}), now=0.0)
     view.put(pod(app={"app": ended(1)}), now=5.0)
     view.put(pod(app={"app": after(ended(1), running(9, ready=False), 1)}), now=9.0)
-    assert told(view, ("Pod", "web"), now=12.0) == "0 of 1 there; web: app app running, not ready yet 3 s"
+    assert told(view, ("Pod", "web"), now=12.0) == (
+        "0 of 1 there; web: app app running, not ready yet 3 s after it failed once, last with exit code 1"
+    )
+
+
+def test_progress_tells_how_the_attempt_before_ended() -> None:
+    lost = ended(1, message="Service db is not there after 15 s")
+    lost["state"]["terminated"]["message"] = lost.pop("message")
+    once = pod(init={"wait-for": after(lost, running(), 1)}, app={"app": {}}, name="once")
+    often = pod(init={"wait-for": after(ended(3), running(), 2)}, app={"app": {}}, name="often")
+    healed = pod(init={"wait-for": after(ended(0), running(), 1)}, app={"app": {}}, name="healed")
+    view = seen(once, often, healed, now=6.0)
+    assert told(view, ("Pod", "once")) == (
+        "0 of 1 there; once: init wait-for running 14 s after it failed once, last with exit code 1:"
+        " Service db is not there after 15 s"
+    )
+    assert told(view, ("Pod", "often")).endswith(
+        "running 14 s after it failed 2 times, last with exit code 3"
+    )
+    assert told(view, ("Pod", "healed")).endswith("init wait-for running 14 s")
