@@ -27,11 +27,16 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeli
 
 @dataclass(frozen=True)
 class Life:
-    """The evidence of one scene. timelines of its Pods, looks by name; shortfall says which goal was not reached."""
+    """The evidence of one scene.
+
+    timelines of its Pods, looks by name; shortfall says which goal was not reached, answer what the server says to
+    a scene that it was only asked about.
+    """
 
     timelines: tuple[Timeline, ...] = ()
     looks: Mapping[str, str] = field(default_factory=dict)
     shortfall: str = ""
+    answer: str = ""
 
     def stamp(self, container: str, event: str) -> Stamp | None:
         """The first stamp of this event by this container."""
@@ -255,6 +260,18 @@ def looks(name: str, text: str) -> Claim:
         if found is None:
             return Finding(Order.TIE, f"{name} contains {text!r}: nobody could look")
         return _found(text in found, f"{name} contains {text!r}: it is {found[:120]!r}")
+
+    return claim
+
+
+def refuses(*words: str) -> Claim:
+    """The server would not take the scene's objects, and its answer has these words: paths of fields, reasons."""
+
+    def claim(life: Life) -> Finding:
+        wanted = f"the server refuses {' '.join(words)}"
+        if not life.answer:
+            return Finding(Order.TIE, f"{wanted}: it was not asked")
+        return _found(all(word in life.answer for word in words), f"{wanted}: {life.answer}")
 
     return claim
 

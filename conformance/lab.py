@@ -1,34 +1,28 @@
-"""Runs scenes in namespaces of its own, all of an area side by side, and gathers what they left as evidence.
+"""Runs scenes in namespaces of its own, all of an area side by side, and removes them again.
 
-It takes the road of the modules: `_run.run` applies and watches, the timelines are those of its outcome, and
-logs are read through `_cluster.logs`.
+It takes the road of the modules: `_run.run` applies and watches, and the timelines are those of its outcome.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-import testinfra
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import Verdict as Standing
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, lines_of
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
-from ansible_collections.podpatterns.core.plugins.module_utils._run import Outcome, Request, Result, run
+from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.claims import Life
-from conformance.pods import Look, Manifest, Scene, dressed
+from conformance.evidence import Witness, continued
+from conformance.needs import unmet
+from conformance.pods import Manifest, Scene, dressed
 
 LABEL = "podpatterns.core/conformance"
 ENFORCE = "pod-security.kubernetes.io/enforce"
-READERS = 8
+THREADS = 8
 
 Report = Callable[[str], None]
 
@@ -58,6 +52,17 @@ class Settings:
         return math.ceil(3 * self.timeout_factor)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Scenes that one run can hold: the same namespace, the same goal, the same grace."""
+
+    namespace: str
+    title: str
+    goal: str
+    grace: float
+    in_two_parts: bool
+
+
 @dataclass
 class Lab:
     """One run of the suite on one cluster. run_id is in the name and the label of all it makes."""
@@ -67,57 +72,114 @@ class Lab:
     run_id: str
     report: Report
     namespaces: list[str] = field(default_factory=list)
-    _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=READERS))
+    _needs: dict[str, str] = field(default_factory=dict)
+    _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=THREADS))
     _leaving: list[Future[str]] = field(default_factory=list)
+
+    @property
+    def witness(self) -> Witness:
+        """Who gathers the evidence."""
+        return Witness(self.api, self.settings.kubeconfig, self.settings.context)
+
+    def unmet(self, needs: Iterable[str]) -> str:
+        """Which of the needs this cluster does not meet, and why, as it says when asked; empty where it meets all."""
+        for need in needs:
+            if need not in self._needs:
+                self._needs[need] = unmet(self.api, need)
+            if self._needs[need]:
+                return f"{need} is needed, but {self._needs[need]}"
+        return ""
 
     def lives(self, area: str, scenes: Sequence[Scene]) -> dict[str, Life]:
         """Run the scenes side by side; the evidence of each by the scene's name."""
-        batches: dict[tuple[str, str, float], list[Scene]] = {}
-        needed: dict[str, bool] = {}
+        asked = [one for one in scenes if one.dry]
+        batches: dict[Batch, list[Scene]] = {}
         for one in scenes:
-            namespace = self.namespace(area, one)
-            needed[namespace] = one.restricted
-            batches.setdefault((namespace, one.goal, one.grace), []).append(one)
-        self._make(needed)
-        with ThreadPoolExecutor(max_workers=len(batches) or 1) as pool:
-            done = pool.map(lambda batch: self._batch(area, batch[0][0], batch[1]), batches.items())
-            return {name: life for lives in done for name, life in lives.items()}
+            if not one.dry:
+                batches.setdefault(self._batch(area, one), []).append(one)
+        try:
+            self._make({batch.namespace: found[0].restricted for batch, found in batches.items()})
+        except ClusterError as error:
+            return {one.name: Life(shortfall=str(error)) for one in scenes}
+        with ThreadPoolExecutor(max_workers=len(batches) + 1) as pool:
+            answers = pool.submit(lambda: {one.name: self._ask(one) for one in asked})
+            found = dict(answers.result())
+            for lives in pool.map(lambda item: self._play(*item), batches.items()):
+                found.update(lives)
+        return found
 
-    def namespace(self, area: str, one: Scene) -> str:
-        """The namespace of a scene: one of its own, or that of all restricted or all other ones of the area."""
+    def _batch(self, area: str, one: Scene) -> Batch:
         kind = one.alone or ("" if one.restricted else "open")
-        return "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
+        name = "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
+        title = f"{area}, {one.alone}" if one.alone else area
+        return Batch(name, title, one.goal, one.grace, bool(one.then))
 
     def _make(self, namespaces: Mapping[str, bool]) -> None:
-        self.namespaces += namespaces
-        manifests = [_namespace(name, self.run_id, restricted) for name, restricted in namespaces.items()]
-        run(self.api, Request(manifests, timeout=self.settings.timeout))
+        if namespaces:
+            self.namespaces += namespaces
+            manifests = [self._namespace(name, restricted) for name, restricted in namespaces.items()]
+            run(self.api, Request(manifests, timeout=self.settings.timeout))
 
-    def _batch(self, area: str, namespace: str, scenes: Sequence[Scene]) -> dict[str, Life]:
+    def _namespace(self, name: str, restricted: bool = True) -> dict[str, Any]:
+        level = "restricted" if restricted else "privileged"
+        labels = {LABEL: self.run_id, ENFORCE: level}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+    # --- scenes ---------------------------------------------------------------------------------
+
+    def _ask(self, one: Scene) -> Life:
+        """What the server answers to a scene that it is only asked about."""
+        request = Request(self._manifests([one]), check_mode=True)
         try:
-            outcome = self._run(area, namespace, scenes)
+            run(self.api, request)
         except (ClusterError, BadDefinition) as error:
-            return {one.name: Life(shortfall=str(error)) for one in scenes}
-        by_pod = {result.workload.name: result for result in outcome.results}
-        jobs = [(one, [by_pod[pod["metadata"]["name"]] for pod in one.pods]) for one in scenes]
-        with ThreadPoolExecutor(max_workers=READERS) as pool:
-            lives = pool.map(lambda job: self._life(namespace, *job), jobs)
-            return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+            return Life(answer=str(error))
+        return Life(answer="accepted")
 
-    def _run(self, area: str, namespace: str, scenes: Sequence[Scene]) -> Outcome:
-        settings = self.settings
-        manifests = [self._prepared(one, manifest) for one in scenes for manifest in one.manifests]
+    def _play(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
+        try:
+            first = self._part(batch, scenes, self._manifests(scenes), batch.grace)
+            if not batch.in_two_parts:
+                return first
+            more = [manifest for one in scenes for manifest in one.then]
+            # The trouble that the first part ran into may take its time to heal.
+            grace = self.settings.timeout
+            second = self._part(batch, scenes, [*self._manifests(scenes), *more], grace)
+        except (ClusterError, BadDefinition) as error:
+            if len(scenes) == 1:
+                return {scenes[0].name: Life(shortfall=str(error))}
+            # Nothing was applied, as one object of the batch is refused: the others shall not miss their turn.
+            return self._play_one_by_one(batch, scenes)
+        return {name: continued(first[name], life) for name, life in second.items()}
+
+    def _play_one_by_one(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
+        found: dict[str, Life] = {}
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            for lives in pool.map(lambda one: self._play(batch, [one]), scenes):
+                found.update(lives)
+        return found
+
+    def _part(self, batch: Batch, scenes: Sequence[Scene], manifests: Sequence[Manifest]) -> dict[str, Life]:
+        factor = self.settings.timeout_factor
         request = Request(
             manifests,
-            namespace=namespace,
-            goal=scenes[0].goal,
-            timeout=settings.timeout,
-            grace=scenes[0].grace * settings.timeout_factor,
+            namespace=batch.namespace,
+            goal=batch.goal,
+            timeout=self.settings.timeout,
+            grace=grace * self.settings.timeout_factor,
             log_lines=0,
             to_the_end=True,
         )
-        title = f"{area}, {scenes[0].alone}" if scenes[0].alone else area
-        return run(self.api, request, lambda line: self.report(f"{title}: {line}"))
+        outcome = run(self.api, request, lambda line: self.report(f"{batch.title}: {line}"))
+        by_pod = {result.workload.name: result for result in outcome.results}
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            lives = pool.map(
+                lambda one: self.witness.life(one, [by_pod[name] for name in _names(one)]), scenes
+            )
+            return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+
+    def _manifests(self, scenes: Iterable[Scene]) -> list[dict[str, Any]]:
+        return [self._prepared(one, manifest) for one in scenes for manifest in one.manifests]
 
     def _prepared(self, one: Scene, manifest: Manifest) -> dict[str, Any]:
         if one.alone:
@@ -127,52 +189,6 @@ class Lab:
         labels = {**clothed["metadata"].get("labels", {}), LABEL: self.run_id}
         return {**clothed, "metadata": {**clothed["metadata"], "labels": labels}}
 
-    # --- evidence -------------------------------------------------------------------------------
-
-    def _life(self, namespace: str, scene: Scene, results: Sequence[Result]) -> Life:
-        timelines = tuple(
-            replace(timeline, lines=tuple(self._lines(timeline)))
-            for result in results
-            for timeline in result.timelines
-        )
-        short = [result for result in results if result.standing.verdict is not Standing.DONE]
-        shortfall = "" if scene.stuck else "; ".join(_shortfall(result) for result in short)
-        looked = {} if short else dict(self._looks(namespace, scene))
-        return Life(timelines, looked, shortfall)
-
-    def _lines(self, timeline: Timeline) -> Iterator[Line]:
-        pod = timeline.pod
-        for container in pod.containers:
-            if container.last is not None:
-                number = container.restarts - (0 if container.state == "waiting" else 1)
-                yield from self._log(pod.namespace, pod.name, container.name, number, previous=True)
-            if container.state != "waiting":
-                yield from self._log(pod.namespace, pod.name, container.name, container.restarts)
-
-    def _log(
-        self, namespace: str, pod: str, container: str, attempt: int, previous: bool = False
-    ) -> Iterable[Line]:
-        try:
-            log = log_lines(self.api, namespace, pod, container, previous=previous, timestamps=True)
-        except ClusterError:
-            return ()  # a log that is gone is a gap in the evidence, and claims say so
-        return lines_of(container, attempt, log)
-
-    def _looks(self, namespace: str, scene: Scene) -> Iterator[tuple[str, str]]:
-        if not can_look():
-            return
-        pod = scene.pods[0]["metadata"]["name"]
-        for name, look in scene.looks.items():
-            yield name, self._look(namespace, pod, look)
-
-    def _look(self, namespace: str, pod: str, look: Look) -> str:
-        settings = self.settings
-        given = {"kubeconfig": settings.kubeconfig, "context": settings.context}
-        options = "".join(f"&{key}={value}" for key, value in given.items() if value)
-        address = f"kubectl://{pod}?container={look.container}&namespace={namespace}{options}"
-        result = testinfra.get_host(address).run(look.command)
-        return str(result.stdout if result.succeeded else result.stderr)
-
     # --- the end --------------------------------------------------------------------------------
 
     def leave(self) -> None:
@@ -181,7 +197,7 @@ class Lab:
         self.namespaces.clear()
 
     def close(self) -> None:
-        """Wait until all that was made is gone; a sentence for each namespace that stays behind."""
+        """Wait until all that was made is gone, and tell what stays behind."""
         self.leave()
         for removal in self._leaving:
             if problem := removal.result():
@@ -189,9 +205,7 @@ class Lab:
         self._removers.shutdown()
 
     def _remove(self, namespace: str) -> str:
-        request = Request(
-            [_namespace(namespace, self.run_id, True)], present=False, timeout=self.settings.timeout
-        )
+        request = Request([self._namespace(namespace)], present=False, timeout=self.settings.timeout)
         try:
             run(self.api, request)
         except ClusterError as error:
@@ -199,18 +213,5 @@ class Lab:
         return ""
 
 
-def _namespace(name: str, run_id: str, restricted: bool) -> dict[str, Any]:
-    level = "restricted" if restricted else "privileged"
-    labels = {LABEL: run_id, ENFORCE: level}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
-def _shortfall(result: Result) -> str:
-    standing = result.standing
-    why = standing.troubles[0].sentence if standing.troubles else standing.reason
-    return f"{result.workload} is not {result.workload.goal}: {why}"
-
-
-def can_look() -> bool:
-    """Whether this machine has what it takes to look inside a container."""
-    return shutil.which("kubectl") is not None
+def _names(one: Scene) -> list[str]:
+    return [pod["metadata"]["name"] for pod in one.pods]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,11 +19,16 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
     NotConnected,
 )
 from conformance.claims import Judgement, Life, Verdict, judge
-from conformance.lab import Lab, Settings, can_look
+from conformance.evidence import can_look
+from conformance.lab import Lab, Settings
+from conformance.pods import Scene
 from conformance.registry import Area, Behaviour
 from conformance.reporting import report
 
 EXIT_UNJUDGED = 3
+
+Lives = dict[str, Life]
+RecordProperty = Callable[[str, object], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,11 +65,6 @@ def _factor(text: str) -> float:
     return factor
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the areas known as markers."""
-    config.addinivalue_line("markers", "area(name): the area that a behaviour belongs to")
-
-
 # --- which behaviours ---------------------------------------------------------------------------
 
 
@@ -73,8 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for a behaviour is made for each one of its file's area."""
     area = getattr(metafunc.module, "AREA", None)
     if "behaviour" in metafunc.fixturenames and isinstance(area, Area):
-        marks = [pytest.mark.area(area.name)]
-        cases = [pytest.param(one, id=one.id, marks=marks) for one in area.behaviours]
+        metafunc.config.addinivalue_line("markers", f"{area.marker}: behaviours of the area {area.name}")
+        mark = getattr(pytest.mark, area.marker)
+        cases = [pytest.param(one, id=one.id, marks=[mark]) for one in area.behaviours]
         metafunc.parametrize("behaviour", cases)
 
 
@@ -156,12 +156,12 @@ class _Terminal:
 
 
 @pytest.fixture(scope="module")
-def lives(request: pytest.FixtureRequest, lab: Lab) -> Iterator[dict[str, Life]]:
+def lives(request: pytest.FixtureRequest, lab: Lab, area: Area) -> Iterator[Lives]:
     """The evidence of every scene that the chosen behaviours of this file need."""
-    area: Area = request.module.AREA
-    mine = [found for item in request.session.items if (found := _behaviour(item)) in area.behaviours]
+    chosen = {found.id for item in request.session.items if (found := _behaviour(item)) is not None}
+    ids = {one.id for one in area.behaviours if one.id in chosen and not lab.unmet(one.needs)}
     try:
-        yield lab.lives(area.name, area.scenes({one.id for one in mine if one is not None}))
+        yield lab.lives(area.name, area.scenes(ids))
     finally:
         lab.leave()
 
@@ -170,37 +170,39 @@ def lives(request: pytest.FixtureRequest, lab: Lab) -> Iterator[dict[str, Life]]
 
 
 @pytest.fixture
-def verdict(
-    request: pytest.FixtureRequest,
-    behaviour: Behaviour,
-    lives: dict[str, Life],
-    record_property: Any,
-) -> Judgement:
-    """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
-    return _judged(request, behaviour, lives[behaviour.scene.name], record_property)
+def subject(lab: Lab, area: Area, behaviour: Behaviour, record_property: RecordProperty) -> Behaviour:
+    """The behaviour, told to the report; a skip where this cluster or this machine cannot show it."""
+    for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
+        record_property(name, text)
+    if lacking := lab.unmet(behaviour.needs):
+        pytest.skip(f"not applicable: {lacking}")
+    if behaviour.scene.looks and not can_look():
+        pytest.skip("not applicable: kubectl is not on PATH, so nobody can look inside a container")
+    return behaviour
+
+
+@pytest.fixture(scope="module")
+def area(request: pytest.FixtureRequest) -> Area:
+    """The area of the test's file."""
+    found: Area = request.module.AREA
+    return found
 
 
 @pytest.fixture
-def twin_verdict(
-    request: pytest.FixtureRequest,
-    behaviour: Behaviour,
-    lives: dict[str, Life],
-    record_property: Any,
-) -> Judgement:
+def verdict(area: Area, subject: Behaviour, lives: Lives, record_property: RecordProperty) -> Judgement:
+    """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
+    return _judged(area, subject, lives[subject.scene.name], record_property)
+
+
+@pytest.fixture
+def twin_verdict(area: Area, subject: Behaviour, lives: Lives, record_property: RecordProperty) -> Judgement:
     """The judgement, by the same claims, on the behaviour's wrong twin."""
-    doctor = behaviour.twin
-    life = lives[doctor.name] if not callable(doctor) else doctor(lives[behaviour.scene.name])
-    return _judged(request, behaviour, life, record_property)
+    twin = subject.twin
+    life = lives[twin.name] if isinstance(twin, Scene) else twin(lives[subject.scene.name])
+    return _judged(area, subject, life, record_property)
 
 
-def _judged(
-    request: pytest.FixtureRequest, behaviour: Behaviour, life: Life, record_property: Any
-) -> Judgement:
-    area: Area = request.module.AREA
-    for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
-        record_property(name, text)
-    if behaviour.scene.looks and not can_look():
-        pytest.skip("not applicable: kubectl is not on PATH, so nobody can look inside a container")
+def _judged(area: Area, behaviour: Behaviour, life: Life, record_property: RecordProperty) -> Judgement:
     found = judge(behaviour.shows, life)
     record_property("verdict", found.verdict.value)
     if found.verdict is Verdict.UNJUDGED:

@@ -9,11 +9,20 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS, Role
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import (
+    SPEC_LISTS,
+    Role,
+    containers,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
 from conformance.script import BOARD, aside, until_its_end, until_told
 
 Manifest = Mapping[str, Any]
+
+# What a cluster may lack: feature gates, and what it has to offer.
+NATIVE_SIDECARS = "SidecarContainers"
+IMAGE_VOLUMES = "ImageVolume"
+DEFAULT_STORAGE = "default StorageClass"
 
 SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
 # Any user but root will do; this one is nobody in most images.
@@ -132,8 +141,9 @@ class Scene:
 
     goal: what its Pods are waited for. grace: seconds that trouble may last before the wait for them ends.
     restricted: whether the Pods are to pass the restricted Pod Security Standard. stuck: the goal is not meant to
-    be reached. alone: needs a namespace of its own, as the names of its objects are not ours to choose. looks: by
-    the name that claims know them by.
+    be reached. then: what is applied when the Pods got stuck, upon which they must reach it. dry: the server is
+    only asked whether it would take the objects. alone: needs a namespace of its own, as the names of its objects
+    are not ours to choose. looks: by the name that claims know them by.
     """
 
     manifests: tuple[Manifest, ...]
@@ -141,6 +151,8 @@ class Scene:
     grace: float = 30.0
     restricted: bool = True
     stuck: bool = False
+    then: tuple[Manifest, ...] = ()
+    dry: bool = False
     alone: str = ""
     looks: Mapping[str, Look] = field(default_factory=dict)
 
@@ -153,6 +165,17 @@ class Scene:
     def name(self) -> str:
         """What tells scenes apart."""
         return self.alone or str(self.pods[0]["metadata"]["name"])
+
+    @property
+    def needs(self) -> set[str]:
+        """What a cluster must have for the scene beyond any cluster's means."""
+        specs = [pod_spec(one) for one in self.pods]
+        uses = {
+            NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
+            IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
+            DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
+        }
+        return {need for need, used in uses.items() if used}
 
 
 def scene(*manifests: Manifest, **settings: Any) -> Scene:
@@ -172,7 +195,7 @@ def as_it_stands(name: str, manifest: Manifest, **looks: Look) -> Scene:
 
 
 def dressed(manifest: Manifest, image: str, patience: int, window: int) -> dict[str, Any]:
-    """The manifest with the image and the environment that our containers need; others stay as they are.
+    """The manifest with the image and the environment that our containers and volumes need; others stay as they are.
 
     patience: seconds to wait inside a container for what must come. window: seconds to give what must not come.
     """
@@ -184,6 +207,11 @@ def dressed(manifest: Manifest, image: str, patience: int, window: int) -> dict[
             spec[spec_list] = [
                 one if "image" in one else _clothed(one, image, patience, window) for one in spec[spec_list]
             ]
+    if "volumes" in spec:
+        spec["volumes"] = [
+            {**one, "image": {"reference": image, **one["image"]}} if "image" in one else one
+            for one in spec["volumes"]
+        ]
     return {**manifest, "spec": spec}
 
 

@@ -34,8 +34,8 @@ Doctor = Callable[[Life], Life]
 class Behaviour:
     """A promise, the scene that puts it to the test, what must be seen, and a twin that must not show it.
 
-    id: as in the project's list of behaviours. since: the Kubernetes version. gate: the feature gate, if any,
-    that must be on. tier: what a check needs: `portable` is a kubeconfig alone. twin: a scene in which the
+    id: as in the project's list of behaviours. since: the Kubernetes version. tier: what a check needs of the
+    caller: `api` asks the server alone, `portable` runs Pods with a kubeconfig. twin: a scene in which the
     promise does not hold, or a way to doctor the scene's own evidence so that it does not.
     """
 
@@ -46,11 +46,17 @@ class Behaviour:
     scene: Scene
     shows: tuple[Claim, ...]
     twin: Scene | Doctor
-    gate: str = ""
     tier: str = "portable"
 
-    def __str__(self) -> str:
-        return self.id
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """What must run to judge it and its twin."""
+        return (self.scene, self.twin) if isinstance(self.twin, Scene) else (self.scene,)
+
+    @property
+    def needs(self) -> list[str]:
+        """What a cluster must have: feature gates and the like, those of needs.NEEDS."""
+        return sorted(set().union(*(one.needs for one in self.scenes)))
 
 
 @dataclass(frozen=True)
@@ -60,14 +66,17 @@ class Area:
     name: str
     behaviours: tuple[Behaviour, ...]
 
+    @property
+    def marker(self) -> str:
+        """The name as pytest's -m takes it."""
+        return self.name.replace(" ", "_")
+
     def scenes(self, ids: set[str]) -> list[Scene]:
         """What must run to judge these behaviours and their twins, each scene once."""
         found: dict[str, Scene] = {}
         for behaviour in self.behaviours:
-            if behaviour.id in ids:
-                found.setdefault(behaviour.scene.name, behaviour.scene)
-                if isinstance(behaviour.twin, Scene):
-                    found.setdefault(behaviour.twin.name, behaviour.twin)
+            for one in behaviour.scenes if behaviour.id in ids else ():
+                found.setdefault(one.name, one)
         return list(found.values())
 
 

@@ -18,10 +18,10 @@ def report(area: Area, behaviour: Behaviour, judgement: Judgement) -> str:
 
 
 def _report(area: Area, behaviour: Behaviour, judgement: Judgement) -> Iterator[str]:
-    gate = f", gate {behaviour.gate}" if behaviour.gate else ""
+    need = f", needs {', '.join(behaviour.needs)}" if behaviour.needs else ""
     yield f"{behaviour.id} ({area.name}): {judgement.verdict}"
     yield f"promise   {behaviour.statement}"
-    yield f"source    {behaviour.source}; since {behaviour.since}{gate}"
+    yield f"source    {behaviour.source}; since {behaviour.since}{need}"
     for finding in judgement.findings:
         yield f"evidence  {WORDS[finding.answer]:<10} {finding.evidence}"
     if judgement.life.shortfall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.claims import Judgement, agree, says, succeeded
+from conformance.claims import Judgement, agree, refuses, says, succeeded
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
@@ -22,7 +22,6 @@ from conformance.pods import (
 )
 from conformance.registry import DNS_DOCS, INIT_DOCS, KEP_753, POD_DOCS, SERVICE_DOCS, Area, Behaviour
 
-NATIVE = "SidecarContainers"
 PORT = 8080
 HERE = f"127.0.0.1:{PORT}"
 TOKEN = "cat /proc/sys/kernel/random/uuid > /board/token; tell served cat /board/token"
@@ -187,6 +186,15 @@ def _route(name: str, *capabilities: str) -> Scene:
     )
 
 
+def _host_ports(name: str, first: int, second: int) -> Scene:
+    def port(number: int) -> dict[str, Any]:
+        return {"ports": [{"containerPort": number, "hostPort": number}]}
+
+    return scene(
+        pod(name, app("left", **port(first)), app("right", **port(second))), restricted=False, dry=True
+    )
+
+
 SERVED = _served("behind-services", "web", PORT, [])
 NOT_SERVED = _served("behind-nothing", "no-such-port", PORT + 1, HASTY)
 
@@ -269,11 +277,20 @@ AREA = Area(
             ),
         ),
         Behaviour(
+            "net-hostport-conflict-validation",
+            "Two apps of a Pod cannot ask for the same port of the host: the server refuses the Pod.",
+            source=POD_DOCS,
+            since="1.0",
+            tier="api",
+            scene=_host_ports("same-host-port", 30080, 30080),
+            shows=(refuses("spec.containers[1].ports[0].hostPort", "Duplicate value"),),
+            twin=_host_ports("own-host-ports", 30080, 30081),
+        ),
+        Behaviour(
             "net-named-port-sidecar",
             "A Service may name a sidecar's port as its target.",
             source=f"{SERVICE_DOCS}; {KEP_753}",
             since="1.32",
-            gate=NATIVE,
             scene=SERVED,
             shows=(agree(("helper", "served"), ("client", "by-name")),),
             twin=NOT_SERVED,
@@ -283,7 +300,6 @@ AREA = Area(
             "A Service may have a sidecar behind it.",
             source=f"{SERVICE_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=SERVED,
             shows=(agree(("helper", "served"), ("client", "by-number")),),
             twin=NOT_SERVED,

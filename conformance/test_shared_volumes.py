@@ -278,6 +278,56 @@ def _token(name: str, mounted: bool) -> Scene:
     )
 
 
+def _late_config(name: str, optional: bool) -> Scene:
+    """The ConfigMap comes when the Pod has got stuck without it, or has ended."""
+    return scene(
+        pod(
+            name,
+            init("early", READ, **on("data")),
+            app("main"),
+            volumes=[{"name": "data", "configMap": {"name": name, "optional": optional}}],
+        ),
+        grace=1,
+        then=(_config(name),),
+    )
+
+
+def _image(name: str, volume: dict[str, Any]) -> Scene:
+    """The image that the containers run, mounted as a volume: its shell is there, and nothing can be added."""
+    look = (f"tell shell ls {DATA}/bin/sh", f"tell write touch {DATA}/mine-$NAME")
+    return scene(
+        pod(
+            name,
+            init("early", *look, **on("data")),
+            sidecar("helper", *look, "mark looked", **on("data")),
+            app("main", *look, "await looked", **on("data")),
+            volumes=[{"name": "data", **volume}],
+        )
+    )
+
+
+def _claimed(name: str, of_main: dict[str, Any]) -> Scene:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    return scene(
+        claim,
+        pod(
+            name,
+            init("writer", *WRITE, **on("data")),
+            app("main", READ, **on("main")),
+            securityContext={"fsGroup": 4242},
+            volumes=[
+                {"name": "data", "persistentVolumeClaim": {"claimName": name}},
+                {"name": "main", **of_main},
+            ],
+        ),
+    )
+
+
 AREA = Area(
     "shared volumes",
     (
@@ -388,6 +438,41 @@ AREA = Area(
             scene=_token("token", True),
             shows=tuple(says(name, "token", "there") for name in ("early", "helper", "main")),
             twin=_token("no-token", False),
+        ),
+        Behaviour(
+            "vol-missing-object-blocks",
+            "A volume whose ConfigMap is missing holds up the first init container until somebody creates it.",
+            source=f"{VOLUME_DOCS}; {CONFIG_DOCS}",
+            since="1.6",
+            scene=_late_config("late-config", optional=False),
+            shows=(
+                # There was nothing to read when the Pod was made: who reads it has waited.
+                says("early", "read", "open"),
+                succeeded("main"),
+            ),
+            twin=_late_config("optional-config", optional=True),
+        ),
+        Behaviour(
+            "vol-image-volume",
+            "An image can be mounted as a volume: init containers, sidecars and apps read it, none can write to it.",
+            source=VOLUME_DOCS,
+            since="1.33",
+            scene=_image("image-volume", {"image": {}}),
+            shows=tuple(
+                says(name, event)
+                for name in ("early", "helper", "main")
+                for event in ("shell", "write-failed")
+            ),
+            twin=_image("no-image-volume", {"emptyDir": {}}),
+        ),
+        Behaviour(
+            "vol-pvc-shared",
+            "Init container and app share a PersistentVolumeClaim.",
+            source=VOLUME_DOCS,
+            since="1.6",
+            scene=_claimed("claimed", {"persistentVolumeClaim": {"claimName": "claimed"}}),
+            shows=(agree(("writer", "wrote"), ("main", "read")),),
+            twin=_claimed("claimed-by-one", {"emptyDir": {}}),
         ),
     ),
 )

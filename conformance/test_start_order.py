@@ -37,7 +37,6 @@ from conformance.registry import (
     Behaviour,
 )
 
-NATIVE = "SidecarContainers"
 HASTY = [value("PATIENCE", "3")]
 
 SERIAL = scene(
@@ -205,7 +204,6 @@ AREA = Area(
             " started, what follows a plain init container until that one has exited 0.",
             source=f"{SIDECAR_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=MIXED,
             shows=(
                 before(end("init-1"), birth("sidecar-1")),
@@ -221,7 +219,6 @@ AREA = Area(
             "A sidecar runs on while the init containers after it and the apps run.",
             source=f"{SIDECAR_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=scene(pod("overlap", sidecar("helper"), init("later", "await helper"), app("main"))),
             shows=(
                 before(birth("helper"), birth("later")),
@@ -236,7 +233,6 @@ AREA = Area(
             " find that it does not listen yet.",
             source=f"{SIDECAR_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=scene(
                 pod(
                     "listens-late",
@@ -273,7 +269,6 @@ AREA = Area(
             "What follows a sidecar with a startup probe waits until that probe has succeeded.",
             source=f"{SIDECAR_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=BEHIND_STARTUP,
             shows=(says("helper", "saw", "probed"), before(mark("helper", "opening"), birth("main"))),
             twin=BEHIND_READINESS,
@@ -283,7 +278,6 @@ AREA = Area(
             "A sidecar has not started before its postStart hook has ended; what follows waits for that.",
             source=f"{KEP_753}; {HOOK_DOCS}",
             since="1.28",
-            gate=NATIVE,
             scene=HOOK_OF_SIDECAR,
             shows=(before(mark("hooked", "hook-end"), birth("next")),),
             twin=HOOK_LISTED_LAST,
@@ -293,7 +287,6 @@ AREA = Area(
             "A sidecar's readiness probe does not hold back the containers after it.",
             source=f"{SIDECAR_DOCS}; {KEP_753}",
             since="1.28",
-            gate=NATIVE,
             scene=BEHIND_READINESS,
             shows=(says("helper", "saw", "probed"), before(birth("main"), mark("helper", "opening"))),
             twin=BEHIND_STARTUP,

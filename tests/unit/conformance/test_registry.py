@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import containers
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import check
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import pod_spec
+from conformance.needs import NEEDS
 from conformance.pods import Scene, dressed
 from conformance.registry import Area, Behaviour, areas
 
@@ -25,20 +24,10 @@ SCENES = {
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
-def each(values: Mapping[str, Any]) -> Any:
-    return pytest.mark.parametrize("value", values.values(), ids=values.keys())
-
-
 each_behaviour = pytest.mark.parametrize(
     ("area", "behaviour"), BEHAVIOURS, ids=[behaviour.id for _area, behaviour in BEHAVIOURS]
 )
 each_scene = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
-
-
-def scenes_of(behaviour: Behaviour) -> Iterator[Scene]:
-    yield behaviour.scene
-    if isinstance(behaviour.twin, Scene):
-        yield behaviour.twin
 
 
 def test_an_id_is_given_once() -> None:
@@ -57,10 +46,8 @@ def test_a_behaviour_says_what_is_promised_where_and_since_when(area: Area, beha
 
 
 @each_behaviour
-def test_a_behaviour_with_a_native_sidecar_says_that_it_needs_one(area: Area, behaviour: Behaviour) -> None:
-    inits = [one for pod in behaviour.scene.pods for one in pod["spec"].get("initContainers", ())]
-    if behaviour.gate:
-        assert any(one.get("restartPolicy") for one in inits), f"{behaviour.id} of {area.name} has no sidecar"
+def test_what_a_behaviour_needs_can_be_asked_for(area: Area, behaviour: Behaviour) -> None:
+    assert set(behaviour.needs) <= set(NEEDS), area.name
 
 
 @each_behaviour
@@ -76,7 +63,7 @@ def test_a_scenes_name_stands_for_one_scene(area: Area) -> None:
     """Scenes are run once for all behaviours that look at them, told apart by their names."""
     found: dict[str, Scene] = {}
     for behaviour in area.behaviours:
-        for scene in scenes_of(behaviour):
+        for scene in behaviour.scenes:
             assert found.setdefault(scene.name, scene) == scene, f"two scenes are called {scene.name}"
 
 

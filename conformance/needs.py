@@ -1,0 +1,78 @@
+"""What a behaviour may need of a cluster beyond any cluster's means, and how the cluster is asked for it.
+
+A need is found by asking, never by a version: a Pod that uses the field is tried dry, and the server either keeps
+the field, or drops or refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.pods import (
+    DEFAULT_STORAGE,
+    IMAGE_VOLUMES,
+    NATIVE_SIDECARS,
+    Manifest,
+    app,
+    dressed,
+    pod,
+    sidecar,
+)
+
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True)
+class KeptField:
+    """A Pod that uses a field, and where the field stands in it."""
+
+    manifest: Manifest
+    path: tuple[str | int, ...]
+
+    def unmet(self, api: Api) -> str:
+        """What the server does to the field, where it does not keep it."""
+        where = ".".join(map(str, self.path))
+        manifest = dressed(self.manifest, "busybox", 1, 1)
+        try:
+            (change,) = run(api, Request([manifest], check_mode=True)).changes
+        except ClusterError as error:
+            return f"the server refuses {where}: {error}"
+        found: Any = change.after
+        for key in self.path:
+            try:
+                found = found[key]
+            except (KeyError, IndexError, TypeError):
+                return f"the server drops {where}"
+        return ""
+
+
+def _no_default_storage(api: Api) -> str:
+    try:
+        listed = api.request("get", "/apis/storage.k8s.io/v1/storageclasses")
+    except ClusterError as error:
+        return f"the StorageClasses cannot be read: {error}"
+    marks = [(item["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) for item in listed["items"]]
+    return "" if "true" in marks else "the cluster has no default StorageClass"
+
+
+NEEDS: dict[str, Callable[[Api], str]] = {
+    NATIVE_SIDECARS: KeptField(
+        pod("asks-for-sidecars", sidecar("helper"), app("main")),
+        ("spec", "initContainers", 0, "restartPolicy"),
+    ).unmet,
+    IMAGE_VOLUMES: KeptField(
+        pod("asks-for-image-volumes", app("main"), volumes=[{"name": "image", "image": {}}]),
+        ("spec", "volumes", 1, "image"),
+    ).unmet,
+    DEFAULT_STORAGE: _no_default_storage,
+}
+
+
+def unmet(api: Api, need: str) -> str:
+    """Why the cluster lacks it, in its own words; empty where it has it."""
+    return NEEDS[need](api)
