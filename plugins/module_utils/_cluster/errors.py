@@ -144,14 +144,13 @@ def explain(refused: Refusal, secret: bool = False) -> str:
 
 
 def _wrong_type(match: re.Match[str], secret: bool) -> str:
-    path, wanted = match["path"].lstrip("."), match["wanted"]
-    got = match["got"].strip()
-    value = _GO_VALUE.match(got)
-    if value is not None:
-        got = value["value"]
-    said = "" if secret else f" is {got} and"
-    remedy = "; put it in quotes" if wanted == "string" and not got.startswith(("map[", "[")) else ""
-    return f"{path}{said} must be a {wanted}{remedy}"
+    path, wanted = match["path"].lstrip("."), match["wanted"].replace("numeric (int or float)", "number")
+    value = _GO_VALUE.match(match["got"].strip())
+    if value is None:  # just the name of a type
+        return f"{path} must be a {wanted}, not a {match['got'].strip()}"
+    said = "" if secret else f" is {value['value']} and"
+    scalar = not value["value"].startswith(("map[", "["))
+    return f"{path}{said} must be a {wanted}" + ("; put it in quotes" if wanted == "string" and scalar else "")
 
 
 def _conflicts(refused: Refusal) -> str | None:

@@ -92,7 +92,7 @@ def _differences(desired: Any, live: Any, path: str) -> Iterator[str]:
             yield from _differences(value, live.get(key), f"{path}.{key}")
     elif _named(desired) and _named(live):
         yield from _named_differences(desired, live, path)
-    elif desired != live:
+    elif desired != live and (desired or live):  # an empty list is no list
         yield path
 
 

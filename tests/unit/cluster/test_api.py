@@ -117,7 +117,8 @@ def test_nobody_listens(server: FakeApi) -> None:
         unused.bind(("127.0.0.1", 0))
         server.url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         assert str(failure(server)) == (
-            f"cannot reach the API server {server.url}: connection refused; is the cluster up, and is this its address?"
+            f"cannot reach the API server {server.url}: connection refused; is the cluster up, and is"
+            " this its address?"
         )
 
 

@@ -63,6 +63,7 @@ def test_a_secret_that_comes_or_goes_shows_no_value(before: bool, after: bool) -
     ("change", "fields"),
     [
         pytest.param({"image": "nginx:2"}, [], id="another image"),
+        pytest.param({"args": []}, [], id="an empty list where there is none"),
         pytest.param({"command": ["sleep", "1"]}, ["spec.containers[app].command"], id="another command"),
         pytest.param(
             {"env": [{"name": "A", "value": "2"}]}, ["spec.containers[app].env[A].value"], id="a value"

@@ -1,0 +1,49 @@
+"""Tests of the core that only a real cluster can answer: `pytest tests/cluster --kubeconfig FILE`.
+
+Every test has namespaces of its own, whose names begin with `core-`, and removes them at its end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .lab import Lab, Space
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kubeconfig", help="kubeconfig of the cluster (else that of the variable KUBECONFIG)")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(pytestconfig: pytest.Config) -> Path:
+    """The cluster's kubeconfig; without one nothing can be proven here, so it is an error and no skip."""
+    given = pytestconfig.getoption("--kubeconfig") or os.environ.get("KUBECONFIG")
+    if not given or not Path(given).is_file():
+        raise pytest.UsageError("tests/cluster needs a cluster: give --kubeconfig FILE or set KUBECONFIG")
+    return Path(given).resolve()
+
+
+@pytest.fixture(scope="session")
+def lab(kubeconfig: Path) -> Iterator[Lab]:
+    found = Lab(kubeconfig)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def space(lab: Lab) -> Iterator[Space]:
+    """A namespace of the test's own."""
+    made = lab.space()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's own configuration decides a test."""
+    for name in [name for name in os.environ if name == "KUBECONFIG" or name.startswith("K8S_AUTH_")]:
+        monkeypatch.delenv(name)
