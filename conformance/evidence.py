@@ -6,8 +6,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import testinfra
-
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
@@ -18,10 +16,17 @@ from ansible_collections.podpatterns.core.plugins.module_utils._run import Resul
 from conformance.claims import Life
 from conformance.pods import Look, Scene
 
+try:
+    import testinfra
+except ImportError:  # only looks need it, and blindness() says so
+    testinfra = None
 
-def can_look() -> bool:
-    """Whether this machine has what it takes to look inside a container."""
-    return shutil.which("kubectl") is not None
+
+def blindness() -> str:
+    """Why nobody on this machine can look inside a container; empty where somebody can."""
+    if testinfra is None:
+        return "the Python library testinfra is not installed; install it with: pip install pytest-testinfra"
+    return "" if shutil.which("kubectl") else "kubectl is not on PATH"
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Witness:
         )
         short = [result for result in results if result.standing.verdict is not Standing.DONE]
         shortfall = "" if scene.stuck else "; ".join(_shortfall(result) for result in short)
-        looked = {} if short or not can_look() else dict(self._looks(scene, timelines))
+        looked = {} if short or blindness() else dict(self._looks(scene, timelines))
         return Life(timelines, looked, shortfall)
 
     def _lines(self, timeline: Timeline) -> Iterator[Line]:

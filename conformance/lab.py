@@ -138,7 +138,9 @@ class Lab:
 
     def _play(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
         try:
-            first = self._part(batch, scenes, self._manifests(scenes), batch.grace)
+            first = self._part(
+                batch, scenes, self._manifests(scenes), batch.grace * self.settings.timeout_factor
+            )
             if not batch.in_two_parts:
                 return first
             more = [manifest for one in scenes for manifest in one.then]
@@ -159,14 +161,15 @@ class Lab:
                 found.update(lives)
         return found
 
-    def _part(self, batch: Batch, scenes: Sequence[Scene], manifests: Sequence[Manifest]) -> dict[str, Life]:
-        factor = self.settings.timeout_factor
+    def _part(
+        self, batch: Batch, scenes: Sequence[Scene], manifests: Sequence[Manifest], grace: float
+    ) -> dict[str, Life]:
         request = Request(
             manifests,
             namespace=batch.namespace,
             goal=batch.goal,
             timeout=self.settings.timeout,
-            grace=grace * self.settings.timeout_factor,
+            grace=grace,
             log_lines=0,
             to_the_end=True,
         )

@@ -19,7 +19,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
     NotConnected,
 )
 from conformance.claims import Judgement, Life, Verdict, judge
-from conformance.evidence import can_look
+from conformance.evidence import blindness
 from conformance.lab import Lab, Settings
 from conformance.pods import Scene
 from conformance.registry import Area, Behaviour
@@ -176,8 +176,8 @@ def subject(lab: Lab, area: Area, behaviour: Behaviour, record_property: RecordP
         record_property(name, text)
     if lacking := lab.unmet(behaviour.needs):
         pytest.skip(f"not applicable: {lacking}")
-    if behaviour.scene.looks and not can_look():
-        pytest.skip("not applicable: kubectl is not on PATH, so nobody can look inside a container")
+    if behaviour.scene.looks and (why := blindness()):
+        pytest.skip(f"not applicable: nobody can look inside a container here: {why}")
     return behaviour
 
 

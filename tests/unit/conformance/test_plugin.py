@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -137,7 +137,7 @@ def test_a_deviation_is_told_with_promise_source_evidence_and_timeline(suite: Su
 
 def test_the_junit_report_has_behaviour_area_source_and_verdict(suite: Suite) -> None:
     suite.run("--junitxml", "report.xml", "-o", "junit_family=xunit1", "-k", "promise")
-    cases = ElementTree.parse(suite.directory / "report.xml").iter("testcase")
+    cases = ET.parse(suite.directory / "report.xml").iter("testcase")
     told = [{one.get("name"): one.get("value") for one in case.iter("property")} for case in cases]
     assert told == [
         {"behaviour": f"made-{name}", "area": "made up", "source": "this test", "verdict": verdict}

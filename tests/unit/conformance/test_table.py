@@ -1,0 +1,23 @@
+"""The documentation's table of behaviours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.registry import areas
+from conformance.table import BEGIN, END, renewed
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
+
+
+def test_the_documentation_has_every_behaviour_as_the_suite_declares_it() -> None:
+    text = PAGE.read_text()
+    assert renewed(text) == text, "run: python -m conformance.table docs/conformance.md"
+
+
+def test_all_around_the_table_stays() -> None:
+    told = renewed(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert told.startswith(f"before\n{BEGIN}\n")
+    assert told.endswith(f"{END}\nafter\n")
+    assert "old" not in told.split()
+    assert all(f"`{one.id}`" in told for area in areas() for one in area.behaviours)
