@@ -206,6 +206,10 @@ mirror:
   description: Address of the mirror registry on this machine; nothing where there is none.
   returned: when there is a cluster
   type: str
+log_file:
+  description: Path of a file with the output of all commands of this run.
+  returned: on failure
+  type: str
 facts_file:
   description: Path of a JSON file with all of this.
   returned: when there is a cluster
@@ -260,9 +264,13 @@ def main() -> None:
     }
     signal.signal(signal.SIGTERM, _stop)
     try:
-        outcome = run.run(options.parse(params), report, module.check_mode)
+        asked = options.parse(params)
     except KindClusterError as error:
-        module.fail_json(msg=str(error), name=module.params["name"])
+        module.fail_json(msg=str(error), name=params["name"])
+    try:
+        outcome = run.run(asked, report, module.check_mode)
+    except KindClusterError as error:
+        module.fail_json(msg=str(error), name=params["name"], log_file=run.log_file(asked))
     module.exit_json(
         **{"name": module.params["name"], **outcome.facts},
         changed=outcome.changed,

@@ -123,8 +123,8 @@ def lock(path: Path, on_wait: Callable[[str], None], shared: bool = False) -> It
         except BlockingIOError:
             stream.seek(0)
             holder = stream.read().strip()
-            if holder != str(os.getpid()):
-                on_wait(f"the run with process id {holder or '(unknown)'}")
+            if holder and holder != str(os.getpid()):
+                on_wait(f"the run with process id {holder}")
             fcntl.flock(stream, kind)
         stream.seek(0)
         stream.truncate()

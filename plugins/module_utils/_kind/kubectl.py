@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,8 @@ def fits(kubectl: str, server: str) -> bool:
         return False
 
 
-def ask_existing(kubeconfig: str | None, context: str | None) -> ClusterAnswer:
+def ask_existing(kubectl: str, kubeconfig: str | None, context: str | None) -> ClusterAnswer:
     """The version of the cluster that kubeconfig and context name."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        return ClusterAnswer(kubeconfig or "", context or "", None, "kubectl is not on PATH to ask it")
     base = [kubectl]
     if kubeconfig:
         base += ["--kubeconfig", kubeconfig]

@@ -152,6 +152,17 @@ def cni() -> GoBuild:
     )
 
 
+def kubectl() -> GoBuild:
+    """kubectl alone, for a cluster that is there already."""
+    return GoBuild(
+        name="kubectl",
+        title=f"kubectl {versions.NEWEST_KUBERNETES}",
+        module=node_module(versions.NEWEST_KUBERNETES),
+        packages={"k8s.io/kubernetes/cmd/kubectl": "kubectl"},
+        variables=kubernetes(versions.NEWEST_KUBERNETES).variables,
+    )
+
+
 def kind() -> GoBuild:
     return GoBuild(
         name="kind",

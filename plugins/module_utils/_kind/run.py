@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,13 +54,22 @@ class Outcome:
 
 def run(options: Options, report: Report, check: bool) -> Outcome:
     """Bring the cluster into the state asked for; with check, only say what would be done."""
-    if options.state == "present":
-        return _Present(options, report, check).run()
-    return _Gone(options, report, check).run()
+    way = _Present(options, report, check) if options.state == "present" else _Gone(options, report, check)
+    way.log.unlink(missing_ok=True)
+    return way.run()
 
 
-class _Way:
+def log_file(options: Options) -> str:
+    """Where the output of all commands of a run is kept."""
+    return str(Path(options.state_dir) / "logs" / f"{options.name}.log")
+
+
+class _Way(ABC):
     """What both directions share: the places, the host, the engine."""
+
+    @abstractmethod
+    def run(self) -> Outcome:
+        """Go it."""
 
     def __init__(self, options: Options, report: Report, check: bool) -> None:
         self.options = options
@@ -69,7 +79,7 @@ class _Way:
         self.folder = Folder(self.state / "clusters" / options.name)
         self.kubeconfig = Path(options.kubeconfig or self.folder.root / "kubeconfig")
         self.cache = Cache(Path(options.cache_dir), report)
-        self.log = self.state / "logs" / f"{options.name}.log"
+        self.log = Path(log_file(options))
         self.host = probe.host()
 
     def engine(self) -> Engine:
@@ -147,7 +157,7 @@ class _Present(_Way):
             "kubeconfig": answer.kubeconfig or str(Path.home() / ".kube" / "config"),
             "context": answer.context,
             "kubernetes_version": answer.version,
-            "kubectl": shutil.which("kubectl"),
+            "kubectl": self._any_kubectl(),
             "node_image": None,
             "images": [],
             "mirror": None,
@@ -167,15 +177,24 @@ class _Present(_Way):
         options = self.options
         if options.existing_kubeconfig or options.context or options.source == "existing":
             named = options.existing_kubeconfig or os.environ.get("KUBECONFIG")
-            return kubectl.ask_existing(named, options.context)
+            return kubectl.ask_existing(self._any_kubectl(), named, options.context)
         named = os.environ.get("KUBECONFIG")
-        if not named or Path(named) in (self.kubeconfig, *clusters.kubeconfigs(self.state)):
+        ours = (self.kubeconfig, *clusters.kubeconfigs(self.state))
+        if not named or not Path(named).exists() or Path(named) in ours:
             return None
-        answer = kubectl.ask_existing(named, None)
+        answer = kubectl.ask_existing(self._any_kubectl(), named, None)
         if answer.version is None:
             self.report(f"KUBECONFIG {named} names no cluster that answers: {answer.reason}")
             return None
         return answer
+
+    def _any_kubectl(self) -> str:
+        """A kubectl for a cluster whose version is not known yet."""
+        on_path = shutil.which("kubectl")
+        if on_path:
+            return on_path
+        with self.cache.in_use():
+            return str(self.go().build(recipe.kubectl()) / "bin" / "kubectl")
 
     # A cluster of our own
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -62,9 +63,11 @@ func main() {
 	if err := masquerade(podSubnet); err != nil {
 		log.Fatal(err)
 	}
-	awaitServices()
 	config, err := rest.InClusterConfig()
 	if err != nil {
+		log.Fatal(err)
+	}
+	if err := awaitServices(config); err != nil {
 		log.Fatal(err)
 	}
 	client, err := kubernetes.NewForConfig(config)
@@ -112,15 +115,20 @@ func main() {
 }
 
 // awaitServices returns once kube-proxy has made the API server's Service reachable. A connection tried before
-// that would hang until its time-out, so every attempt is a new one; and as no Pod gets a network before the
-// CNI configuration is written, no Pod's first connection hangs either.
-func awaitServices() {
-	address := net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+// that would hang until its time-out, or be answered by somebody outside, so every attempt is a new one and asks
+// for the cluster's certificate. As no Pod gets a network before the CNI configuration is written, no Pod's first
+// connection is lost either.
+func awaitServices(config *rest.Config) error {
+	trust, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return err
+	}
+	dialer := &net.Dialer{Timeout: 500 * time.Millisecond}
+	address := strings.TrimPrefix(config.Host, "https://")
 	for {
-		connection, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		connection, err := tls.DialWithDialer(dialer, "tcp", address, trust)
 		if err == nil {
-			connection.Close()
-			return
+			return connection.Close()
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
