@@ -22,7 +22,7 @@ LOGS = ROOT / "build" / "test"
 CLOSING_LINE = re.compile(r"^(?:=+ )?(\d+ .+) in [0-9.]+s", re.MULTILINE)  # pytest's
 
 # Most of a scenario is waiting for the kubelet: a few more than there are cores run at a time.
-AT_ONCE_ON_THE_CLUSTER = 4
+AT_ONCE = 4
 
 EPILOG = """\
 Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
@@ -97,7 +97,17 @@ class Parts:
         self.note = (
             f"{len(scenarios)} scenarios, and {len(deployments)} deployments at the ends of the versions"
         )
-        return self.run.together(scenarios + deployments, at_once=AT_ONCE_ON_THE_CLUSTER)
+        return self.run.together(scenarios + deployments, at_once=AT_ONCE)
+
+    def core(self) -> bool:
+        """the modules on the same cluster: refusals, rights, failures, waits, writes"""
+        if not self.cluster.up():
+            return False
+        return self._pytest(
+            "tests of the core",
+            ["tests/cluster", "--numprocesses", str(AT_ONCE), "--quiet"],
+            self.cluster.env(),
+        )
 
     def conformance(self) -> bool:
         """what Kubernetes promises on init containers and sidecars, on the same cluster"""
@@ -113,7 +123,7 @@ class Parts:
         return succeeded
 
 
-NAMES = ["lint", "unit", "ends", "sanity", "molecule", "conformance"]
+NAMES = ["lint", "unit", "ends", "sanity", "core", "molecule", "conformance"]
 
 
 def _ends() -> list[Path]:
