@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._cluster.apply import Change
+from ._lifecycle.injection import Injection
 from ._lifecycle.page import page
 from ._lifecycle.text import table
 from ._lifecycle.timeline import as_dict
@@ -86,6 +87,18 @@ def _workload(one: Result) -> dict[str, Any]:
         "reason": one.standing.reason,
         "elapsed": round(one.elapsed, 3),
         "pods": [as_dict(timeline) for timeline in one.timelines],
+        "injections": [_injection(seen) for seen in one.injections],
+    }
+
+
+def _injection(seen: Injection) -> dict[str, Any]:
+    return {
+        "pod": seen.pod,
+        "proxy": seen.proxy,
+        "there": seen.there,
+        "native": seen.native,
+        "before_init_containers": seen.before_init_containers.value,
+        "outlives_app": seen.outlives_app.value,
     }
 
 

@@ -8,11 +8,12 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from ._cluster.api import Api
 from ._cluster.apply import CHANGED_IN_PLACE, Applier, Change, Options, Target
-from ._cluster.capabilities import optional_kinds, version
+from ._cluster.capabilities import api_groups, optional_kinds, version
 from ._cluster.errors import ClusterError, NotAllowed
 from ._cluster.logs import events_of, last_words
 from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
@@ -29,12 +30,13 @@ from ._cluster.watch import (
 from ._lifecycle.events import event_time
 from ._lifecycle.facts import PodFacts
 from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
+from ._lifecycle.injection import Injection, injection, shortcomings
 from ._lifecycle.text import pending_reason, progress
 from ._lifecycle.timeline import Timeline
 from ._lifecycle.trouble import Trouble
 from ._lifecycle.view import View, Workload
-from ._patterns.compose import compose_all, noted_objects
-from ._patterns.fragment import BadPattern, Server
+from ._patterns.compose import Composed, compose_all, noted_objects
+from ._patterns.fragment import BadPattern, ExpectedProxy, Server
 from ._pod.definition import BadDefinition, check
 from ._pod.template import group_of, is_workload, pod_spec
 
@@ -42,6 +44,7 @@ from ._pod.template import group_of, is_workload, pod_spec
 OUT_OF_SIGHT_SECONDS = 5.0
 
 Report = Callable[[str], None]
+ExpectedProxies = Mapping[tuple[str, str, str], Sequence[ExpectedProxy]]
 
 
 def _unheard(_line: str) -> None:
@@ -79,6 +82,7 @@ class Result:
     standing: Standing
     elapsed: float
     timelines: tuple[Timeline, ...]
+    injections: tuple[Injection, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     started = time.monotonic()
     manifests = [dict(manifest) for manifest in request.manifests]
     check(manifests, identity_only=not request.present)
-    manifests, warnings = _compose(api, manifests, request)
+    composed = _compose(api, manifests, request)
+    manifests, warnings = composed.manifests, composed.warnings
     if not request.present:
         return _remove(api, request, manifests, started, report)
     goals = _goals(manifests, request)
@@ -150,26 +155,25 @@ def run(api: Api, request: Request, report: Report = _unheard) -> Outcome:
     if request.check_mode:
         return Outcome(tuple(changes), elapsed=time.monotonic() - started, warnings=warnings)
     workloads = _workloads([change for change in changes if change.target in targets], goals)
-    outcome = await_goals(api, workloads, request, started, tuple(changes), report)
+    outcome = await_goals(api, workloads, request, started, tuple(changes), report, composed.expected_proxies)
     return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
 
-def _compose(
-    api: Api, manifests: list[dict[str, Any]], request: Request
-) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+def _compose(api: Api, manifests: list[dict[str, Any]], request: Request) -> Composed:
     """The manifests with the patterns on every workload, and the objects that these need."""
     if not request.patterns:
-        return manifests, ()
+        return Composed(manifests)
     if not any(is_workload(manifest) for manifest in manifests):
         raise BadPattern("patterns are given, but the definition has no workload to put them on")
-    composed = compose_all(
+    # What is missing on the server is no reason to keep what is to go.
+    groups = api_groups(api) if request.present else None
+    return compose_all(
         manifests,
         request.patterns,
         namespace=request.namespace or "default",
-        server=Server(version(api), optional_kinds(api)),
+        server=Server(version(api), optional_kinds(api), groups),
         image_map=request.image_map,
     )
-    return composed.manifests, composed.warnings
 
 
 def _goals(manifests: Sequence[Mapping[str, Any]], request: Request) -> list[str]:
@@ -278,10 +282,12 @@ def await_goals(
     started: float,
     changes: tuple[Change, ...] = (),
     report: Report = _unheard,
+    expected_proxies: ExpectedProxies = MappingProxyType({}),
 ) -> Outcome:
     """Follow the workloads until each has reached its goal, one has failed, or the deadline has passed.
 
-    started: the monotonic moment that the timeout counts from.
+    started: the monotonic moment that the timeout counts from. expected_proxies: what the Pods of a workload, by
+    kind, namespace and name, are to have got from an injector.
     """
     wait = _Wait(View(), started)
     waiting = [workload for workload in workloads if workload.goal != "exists"]
@@ -293,7 +299,8 @@ def await_goals(
         with Watch(api, collections) as watch:
             _follow(wait, watch, waiting, request, report)
     message, diagnosis = _conclude(api, wait, request)
-    results = tuple(_result(wait, workload) for workload in waiting)
+    results = tuple(_result(wait, workload, expected_proxies) for workload in waiting)
+    message = message or _unmet(results, expected_proxies)
     elapsed = time.monotonic() - started
     return Outcome(changes, results, message, diagnosis, elapsed, tuple(wait.warnings))
 
@@ -342,8 +349,9 @@ def _take(wait: _Wait, news: News, now: float) -> None:
         else:
             wait.view.put(news.item, now)
     elif news.resource is not EVENTS:
-        since = -math.inf if news.final else now
-        wait.out_of_sight.setdefault((news.resource.kind, news.namespace), (since, news.error))
+        where = (news.resource.kind, news.namespace)
+        since, _error = wait.out_of_sight.get(where, (now, None))
+        wait.out_of_sight[where] = (-math.inf if news.final else since, news.error)
     elif news.final:
         wait.warnings[f"events cannot be read, so causes may be missing: {news.error}"] = None
 
@@ -407,11 +415,32 @@ def _next_overdue(wait: _Wait, grace: float, now: float) -> float:
 # --- what came of it ----------------------------------------------------------------------------
 
 
-def _result(wait: _Wait, workload: Workload) -> Result:
+def _result(wait: _Wait, workload: Workload, expected_proxies: ExpectedProxies) -> Result:
     found = wait.standings[workload]
     at = wait.reached_at.get(workload, time.monotonic())
-    timelines = tuple(wait.view.timeline(pod) for pod in wait.view.pods_of(workload))
-    return Result(workload, found, at - wait.started, timelines)
+    pods = wait.view.pods_of(workload)
+    injections = tuple(
+        injection(pod, proxy.container)
+        for proxy in expected_proxies.get(_key(workload), ())
+        for pod in pods
+        if not pod.deleting
+    )
+    timelines = tuple(wait.view.timeline(pod) for pod in pods)
+    return Result(workload, found, at - wait.started, timelines, injections)
+
+
+def _key(workload: Workload) -> tuple[str, str, str]:
+    return workload.kind, workload.namespace, workload.name
+
+
+def _unmet(results: Sequence[Result], expected_proxies: ExpectedProxies) -> str | None:
+    """The first Pod whose proxy is not what it should be, as one sentence."""
+    for result in results:
+        wanted = {one.container: one.native for one in expected_proxies.get(_key(result.workload), ())}
+        for seen in result.injections:
+            for found in shortcomings(seen, wanted[seen.proxy]):
+                return f"Failed to verify the proxy of {result.workload}: Pod {seen.pod} {found}"
+    return None
 
 
 def _conclude(api: Api, wait: _Wait, request: Request) -> tuple[str | None, Diagnosis | None]:
@@ -494,7 +523,7 @@ def look(api: Api, kind: str, namespace: str, name: str | None, selectors: Seque
                 raise
             _take(wait, Broken(EVENTS, collection.namespace, error, final=True), time.monotonic())
     _judge(wait, workloads, time.monotonic())
-    results = tuple(_result(wait, workload) for workload in workloads)
+    results = tuple(_result(wait, workload, {}) for workload in workloads)
     return Outcome(results=results, elapsed=time.monotonic() - started, warnings=tuple(wait.warnings))
 
 

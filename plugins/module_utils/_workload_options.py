@@ -46,6 +46,13 @@ def check_goal(value: str) -> str:
     return value
 
 
+def count(option: str, value: int) -> int:
+    """A number that may be 0 but no less, or BadDefinition."""
+    if value < 0:
+        raise BadDefinition(f"{option} is {value}; it must be 0 or more")
+    return value
+
+
 def seconds(option: str, value: Any, zero: bool = False) -> float:
     """A number of seconds from what a user wrote, or BadDefinition; zero tells whether 0 makes sense."""
     try:

@@ -203,6 +203,21 @@ workloads:
               C(image), C(image_id), and C(attempts) with one entry for each run that was seen.
           type: list
           elements: dict
+    injections:
+      description: Proxies that pattern C(proxy) was to bring, one entry for each Pod.
+      type: list
+      elements: dict
+      contains:
+        pod: {description: The Pod's name., type: str}
+        proxy: {description: The container's name., type: str}
+        there: {description: Whether the Pod has it., type: bool}
+        native: {description: Whether it is a native sidecar., type: bool}
+        before_init_containers:
+          description:
+            - Whether it starts before the workload's own init containers, one of C(yes), C(no), C(tie) (within the same
+              second), C(promised) (Kubernetes keeps it, but it was not seen) and C(none) (there are none).
+          type: str
+        outlives_app: {description: Whether it ends after the app, in the same words., type: str}
 timeline:
   description: What each container did and when, as a table in lines of text.
   returned: when a workload was waited for
@@ -246,6 +261,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._run import Reque
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
     WORKLOAD_OPTIONS,
     check_goal,
+    count,
     seconds,
 )
 
@@ -294,7 +310,7 @@ def _request(params: dict[str, Any], check_mode: bool) -> Request:
         patterns=params["patterns"],
         image_map=params["image_map"],
         check_mode=check_mode,
-        log_lines=params["log_lines"],
+        log_lines=count("log_lines", params["log_lines"]),
     )
 
 

@@ -20,6 +20,12 @@ def version(api: Api) -> tuple[int, int]:
     return int(told.get("major", 0)), int(minor.group() if minor else 0)
 
 
+def api_groups(api: Api) -> frozenset[str]:
+    """Names of the API groups that the server serves."""
+    listed = api.request("get", "/apis").get("groups") or ()
+    return frozenset(group["name"] for group in listed)
+
+
 def optional_kinds(api: Api) -> frozenset[str]:
     """Kinds of the optional groups that this server serves."""
     found: set[str] = set()

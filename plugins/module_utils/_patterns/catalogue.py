@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import config_sync, db_migrate, env_validate, fetch_config, logging, metrics, wait_for
+from . import config_sync, db_migrate, env_validate, fetch_config, logging, metrics, proxy, wait_for
 from .pattern import Pattern
 
 CATALOGUE: dict[str, Pattern] = {
@@ -16,6 +16,7 @@ CATALOGUE: dict[str, Pattern] = {
         fetch_config.PATTERN,
         logging.PATTERN,
         metrics.PATTERN,
+        proxy.PATTERN,
         wait_for.PATTERN,
     )
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._pod.template import TEMPLATE_PATHS, is_workload, plain_copy, pod_spec
 from .catalogue import CATALOGUE, Pattern
-from .fragment import BadPattern, Fragment, Graft, Helper, Mode, Server, Target
+from .fragment import BadPattern, ExpectedProxy, Fragment, Graft, Helper, Mode, Server, Target
 from .grace import check_grace
 from .helper import Context
 from .marks import ANNOTATION, Marks, strip
@@ -34,14 +34,19 @@ class Composition:
     manifest: dict[str, Any]
     objects: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    expected_proxies: list[ExpectedProxy] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Composed:
-    """A whole definition with patterns on its workloads, each of these after the objects that it needs."""
+    """A whole definition with patterns on its workloads, each of these after the objects that it needs.
+
+    expected_proxies: by kind, namespace and name of the workload.
+    """
 
     manifests: list[dict[str, Any]]
     warnings: tuple[str, ...] = ()
+    expected_proxies: Mapping[tuple[str, str, str], Sequence[ExpectedProxy]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class _Draft:
     helpers: list[Helper] = field(default_factory=list)
     rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     objects: list[dict[str, Any]] = field(default_factory=list)
+    expected_proxies: list[ExpectedProxy] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -101,6 +107,7 @@ def compose_all(
     entries = _entries(patterns, server, image_map)
     made: list[dict[str, Any]] = []
     warnings: list[str] = []
+    expected: dict[tuple[str, str, str], Sequence[ExpectedProxy]] = {}
     for manifest in manifests:
         if not pod_spec(manifest).get("containers"):
             made.append(dict(manifest))
@@ -108,7 +115,11 @@ def compose_all(
         one = _composed(manifest, entries, namespace)
         made += [*one.objects, one.manifest]
         warnings += one.warnings
-    return Composed(made, tuple(warnings))
+        if one.expected_proxies:
+            metadata = one.manifest["metadata"]
+            place = metadata.get("namespace") or namespace
+            expected[one.manifest["kind"], place, metadata["name"]] = one.expected_proxies
+    return Composed(made, tuple(warnings), expected)
 
 
 def compose(
@@ -151,7 +162,7 @@ def _composed(manifest: Mapping[str, Any], entries: Sequence[_Entry], namespace:
     check_grace(draft.spec, draft.helpers, f"{draft.target.kind} {draft.target.name}")
     _write_marks(draft)
     _note_objects(draft)
-    return Composition(draft.manifest, draft.objects, draft.warnings)
+    return Composition(draft.manifest, draft.objects, draft.warnings, draft.expected_proxies)
 
 
 def _draft(manifest: Mapping[str, Any], namespace: str) -> _Draft:
@@ -173,6 +184,8 @@ def _draft(manifest: Mapping[str, Any], namespace: str) -> _Draft:
             namespace=whole["metadata"].get("namespace") or namespace,
             replicas=_replicas(whole),
             pod_spec=plain_copy(template["spec"]),
+            metadata=whole["metadata"],
+            template_metadata=plain_copy(template.get("metadata") or {}),
         ),
     )
 
@@ -250,6 +263,7 @@ def _join(draft: _Draft, fragment: Fragment, options: Mapping[str, Any], where: 
     for namespace, rules in fragment.rules_elsewhere.items():
         _add_rules(draft, namespace, rules)
     draft.objects += [_placed(item, draft.target.namespace) for item in fragment.objects]
+    draft.expected_proxies += fragment.expected_proxies
     draft.warnings += fragment.warnings
 
 

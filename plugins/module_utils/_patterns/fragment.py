@@ -31,14 +31,20 @@ class Target:
     namespace: str
     replicas: int
     pod_spec: Mapping[str, Any]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    template_metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Server:
-    """What the patterns may use of the API server, as (major, minor) and the optional kinds that it serves."""
+    """What the patterns may use of the API server, as (major, minor) and the optional kinds that it serves.
+
+    groups: the API groups that it serves, None where no server was asked.
+    """
 
     version: tuple[int, int] = (1, 33)
     kinds: frozenset[str] = frozenset()
+    groups: frozenset[str] | None = None
 
     @property
     def native_sidecars(self) -> bool:
@@ -71,6 +77,14 @@ class Graft:
 
 
 @dataclass(frozen=True)
+class ExpectedProxy:
+    """A proxy that the workload's Pods are to have. native: None where it may be of either kind."""
+
+    container: str
+    native: bool | None = None
+
+
+@dataclass(frozen=True)
 class Fragment:
     """Everything that one pattern adds.
 
@@ -88,4 +102,5 @@ class Fragment:
     rules: Sequence[Mapping[str, Any]] = ()
     rules_elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     share_process_namespace: bool = False
+    expected_proxies: Sequence[ExpectedProxy] = ()
     warnings: Sequence[str] = ()
