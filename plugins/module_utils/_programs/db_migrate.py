@@ -9,6 +9,7 @@ who migrates would wait for it for ever. Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -36,6 +37,12 @@ AGAIN, FINAL = 1, 3
 PAUSE, LONGEST_PAUSE, BEAT = 0.25, 5.0, 2.0
 # Seconds that a tool gets to end after TERM.
 STOP_SECONDS = 10.0
+# A server that looks whether its client is still there ends at once what a killed tool has left running, and
+# frees at last what a lost node held.
+WATCHFUL = (
+    "-c client_connection_check_interval=1000",
+    ("-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"),
+)
 MISSING_TABLE = ("42P01", "3F000")
 
 
@@ -77,12 +84,22 @@ def why(error: OSError | ServerError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def session(address: Address) -> Connection:
+    """A session that bears this Pod's name, and that the server gives up soon after the Pod is lost."""
+    opened = Connection(address, application=os.environ.get("HOSTNAME", "podpatterns"))
+    with contextlib.suppress(ServerError):
+        opened.query(
+            "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
+        )
+    return opened
+
+
 def connected(address: Address, deadline: float) -> Connection:
     """A session, as soon as the server takes one. Raises Finding where it refuses, or at the deadline."""
     said = None
     for pause in pauses():
         try:
-            return Connection(address, application=os.environ.get("HOSTNAME", "podpatterns"))
+            return session(address)
         except ServerError as error:
             if not error.passes:
                 raise Finding(f"database {address} refuses the login: {error}") from error
@@ -254,7 +271,11 @@ class Lock:
     def holder(self, connection: Connection) -> str:
         """Who holds it, for people."""
         rows = connection.query(self._holders)
-        return f"{rows[0][1]} (server process {rows[0][0]})" if rows else "somebody who is about to end"
+        return (
+            f"{rows[0][1]} (server process {rows[0][0]}) migrates"
+            if rows
+            else "the one before has just ended"
+        )
 
 
 def locked(config: dict[str, Any], address: Address, connection: Connection, deadline: float) -> Connection:
@@ -272,7 +293,7 @@ def locked(config: dict[str, Any], address: Address, connection: Connection, dea
                         final=True,
                     )
                 return connection
-            reason = f"{lock.holder(connection)} migrates"
+            reason = lock.holder(connection)
         except (OSError, ServerError) as error:
             say(f"the session broke while it waited for the lock: {why(error)}")
             connection = connected(address, until)
@@ -328,7 +349,22 @@ def golang_sslmode(address: Address, tls: bool) -> str:
 def tool_environment(config: dict[str, Any], address: Address) -> dict[str, str]:
     """The container's environment, with the database's address in both of the usual ways."""
     given = {name: value for name, value in os.environ.items() if name != "PODPATTERNS_CONFIG"}
-    return {config["url_variable"]: address.url(), **address.variables(), **given}
+    found = {config["url_variable"]: address.url(), **address.variables()}
+    if options := accepted_options(address):
+        found["PGOPTIONS"] = options
+    return found | given
+
+
+def accepted_options(address: Address) -> str:
+    """Those of the watchful options that this server takes: some are newer than it, and poolers take none."""
+    accepted = []
+    for option in WATCHFUL:
+        try:
+            Connection(address, options=option).close()
+            accepted.append(option)
+        except (OSError, ServerError):
+            continue
+    return " ".join(accepted)
 
 
 def run_tool(
@@ -470,12 +506,15 @@ def dirt(config: dict[str, Any], connection: Connection) -> str:
     """What golang-migrate leaves to people."""
     if config["tool"] != "golang-migrate":
         return ""
-    rows = rows_of(connection, f"select version from {config['table']} where dirty")
+    try:
+        rows = rows_of(connection, f"select version from {config['table']} where dirty")
+    except (OSError, ServerError):
+        return ""
     if not rows:
         return ""
     return (
-        f" and version {rows[0][0]} is half applied (dirty; mend the schema by hand, then tell golang-migrate with"
-        " 'migrate force VERSION')"
+        f" and left version {rows[0][0]} dirty (see what of it is there, mend that by hand, then tell golang-migrate"
+        " with 'migrate force VERSION')"
     )
 
 
@@ -485,9 +524,7 @@ def wait(config: dict[str, Any], address: Address) -> None:
     connection, said = None, None
     for pause in pauses():
         try:
-            connection = connection or Connection(
-                address, application=os.environ.get("HOSTNAME", "podpatterns")
-            )
+            connection = connection or session(address)
             state = schema_state(config, connection)
             if state is None:
                 raise Finding(f"python3 of this image cannot import {config['tool']}", final=True)

@@ -139,16 +139,19 @@ def from_url(url: str, name: str) -> dict[str, str]:
 
 
 class Connection:
-    """A session of its own, outside of any transaction. timeout: seconds that any one answer may take.
+    """A session of its own, outside of any transaction.
 
+    timeout: seconds that any one answer may take. options: settings as on the server's command line.
     Raises ServerError where the server refuses, OSError where it cannot be reached or has gone.
     """
 
-    def __init__(self, address: Address, timeout: float = 10.0, application: str = "podpatterns") -> None:
+    def __init__(
+        self, address: Address, timeout: float = 10.0, application: str = "podpatterns", options: str = ""
+    ) -> None:
         self.tls = False
         self._socket = self._open(address, timeout)
         try:
-            self._log_in(address, application)
+            self._log_in(address, application, options)
         except BaseException:
             self._socket.close()
             raise
@@ -200,14 +203,15 @@ class Connection:
             raise
         return opened
 
-    def _log_in(self, address: Address, application: str) -> None:
-        options = {
+    def _log_in(self, address: Address, application: str, options: str) -> None:
+        parameters = {
             "user": address.user,
             "database": address.database,
             "application_name": application,
             "client_encoding": "UTF8",
+            **({"options": options} if options else {}),
         }
-        words = b"".join(f"{key}\0{value}\0".encode() for key, value in options.items()) + b"\0"
+        words = b"".join(f"{key}\0{value}\0".encode() for key, value in parameters.items()) + b"\0"
         self._socket.sendall(struct.pack("!ii", len(words) + 8, 196608) + words)
         while True:
             kind, body = self._receive()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         return self
 
@@ -84,17 +86,21 @@ def empty(server: Server) -> Connection:
 
 
 @pytest.fixture
-def start(server: Server, empty: Connection, tmp_path: Path) -> Start:
+def start(server: Server, empty: Connection, tmp_path: Path) -> Iterator[Start]:
     """Starts a run with the given configuration, against a schema that is empty."""
     empty.close()
-    numbers = iter(range(100))
+    runs: list[Run] = []
 
     def run(environment: dict[str, str] | None = None, **config: Any) -> Run:
-        folder = tmp_path / str(next(numbers))
+        folder = tmp_path / str(len(runs))
         folder.mkdir()
-        return Run(folder, server.environment() if environment is None else environment).start(config)
+        runs.append(Run(folder, server.environment() if environment is None else environment).start(config))
+        return runs[-1]
 
-    return run
+    yield run
+    for one in runs:
+        if one.process.poll() is None:
+            os.killpg(one.process.pid, signal.SIGKILL)
 
 
 def session(server: Server) -> Connection:
@@ -171,26 +177,18 @@ def test_a_schema_that_is_there_already_is_left_alone(start: Start, server: Serv
 
 
 def test_killed_in_the_middle_the_next_one_does_it_whole(start: Start, server: Server) -> None:
-    first = start(**{**ONCE, "command": psql("create table applied (at int); select pg_sleep(60)")})
-    second = None
-    try:
-        watcher = session(server)
-        sleeping = (
-            "select 1 from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()"
-        )
-        while not watcher.query(sleeping):
-            assert first.process.poll() is None
-        second = start(**ONCE)
-        second.until("waits for the lock")
-        watcher.query(
-            "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)'"
-            " and pid <> pg_backend_pid()"
-        )
-        first.process.send_signal(signal.SIGKILL)
-        assert second.end()[0] == 0
-    finally:
-        first.process.kill()
+    """As when a container is killed: program and tool are gone, and only the server still works on."""
+    first = start(**{**ONCE, "command": psql("create table applied (at int); select pg_sleep(600)")})
+    watcher = session(server)
+    working = "from pg_stat_activity where query like '%pg_sleep(600)' and pid <> pg_backend_pid()"
+    while not watcher.query(f"select 1 {working}"):
+        assert first.process.poll() is None
+    second = start(**ONCE)
+    second.until("waits for the lock")
+    os.killpg(first.process.pid, signal.SIGKILL)
+    assert second.end()[0] == 0
     assert applied(server) == "1"
+    assert watcher.query(f"select 1 {working}") == [], "the server still works for the one that was killed"
 
 
 def test_a_broken_migration_is_final_and_says_what_the_tool_said(start: Start) -> None:
@@ -221,7 +219,7 @@ def test_the_tool_is_stopped_when_the_lock_is_lost(start: Start, server: Server)
     run = start(**{**ONCE, "command": ["sh", "-c", "echo begun; exec sleep 60"]})
     run.until("begun")
     watcher = session(server)
-    pid = db_migrate.Lock("shop").holder(watcher).rpartition(" ")[2].rstrip(")")
+    (pid,) = re.findall(r"server process (\d+)", db_migrate.Lock("shop").holder(watcher))
     watcher.query(f"select pg_terminate_backend({pid})")
     code, _output, message = run.end()
     assert code == db_migrate.AGAIN
@@ -265,7 +263,8 @@ def test_a_database_that_is_not_there_is_told_at_the_deadline(start: Start) -> N
 def test_an_app_waits_until_the_schema_is_there(start: Start) -> None:
     waiting = start(**{**ONCE, "action": "wait"})
     waiting.until("waits for the migration: the ready_query says not true yet")
-    assert start(**ONCE).end()[0] == 0
+    migrating = start(**ONCE).end()
+    assert migrating[0] == 0, migrating
     code, output, _message = waiting.end()
     assert (code, output) == (0, "the ready_query says true\n")
 
