@@ -112,6 +112,8 @@ def main() -> None:
         outcome = look(api, params["kind"], params["namespace"], params["name"], params["label_selectors"])
     except ClusterError as error:
         module.fail_json(msg=str(error), **said)
+    for warning in outcome.warnings:
+        module.warn(warning)
     if params["report"] and not module.check_mode:
         write_report(module, params["report"], html_report(outcome))
     module.exit_json(**as_information(outcome), api_calls=api.calls, **said)

@@ -25,7 +25,7 @@ from .lab import (
 )
 
 # Never true: a container that has just started would be ready otherwise, and its Pod with it.
-NEVER_READY = {"readinessProbe": {"exec": {"command": ["false"]}}}
+NEVER_READY: dict[str, Any] = {"readinessProbe": {"exec": {"command": ["false"]}}}
 CRASH = "echo first; echo last words; exit 7"
 
 
@@ -111,7 +111,7 @@ AT_ONCE = {
     ),
 }
 
-GRACE = {"grace": 1}
+GRACE: dict[str, Any] = {"grace": 1}
 AFTER_GRACE = {
     "an init container that crashes again and again": case(
         pod("web", init=[container("migrate", CRASH)]),

@@ -13,8 +13,8 @@ from ansible_collections.podpatterns.core.plugins.module_utils._run import Outco
 
 from .lab import PATIENCE, STAY, Manifest, Space, config_map, container, pod, sidecar, workload
 
-NOT_READY = {"readinessProbe": {"exec": {"command": ["false"]}}}
-NOT_STARTED = {"startupProbe": {"exec": {"command": ["false"]}, "failureThreshold": 1000}}
+NOT_READY: dict[str, Any] = {"readinessProbe": {"exec": {"command": ["false"]}}}
+NOT_STARTED: dict[str, Any] = {"startupProbe": {"exec": {"command": ["false"]}, "failureThreshold": 1000}}
 
 
 def only_pod(outcome: Outcome) -> PodFacts:

@@ -144,10 +144,10 @@ class Handler(BaseHTTPRequestHandler):
     fake: FakeApi
 
     def do_GET(self) -> None:
-        self._answer(self._get)
+        self._answer(self.get)
 
     def do_PATCH(self) -> None:
-        self._answer(self._apply)
+        self._answer(self.apply)
 
     def do_DELETE(self) -> None:
         self._answer(self._delete)
@@ -219,7 +219,8 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    def _get(self) -> None:
+    def get(self) -> None:
+        """Discovery, an object, a list, a watch or a log."""
         if self.route in SERVED:
             self.say(200, self._discovery(SERVED[self.route]))
             return
@@ -279,7 +280,8 @@ class Handler(BaseHTTPRequestHandler):
                 if where == collection and self._wanted(item):
                     self.chunk({"type": kind, "object": item})
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
+        """Server-side apply, dry or not."""
         match = OBJECT.match(self.route)
         assert match
         space = match["namespace"]
