@@ -110,16 +110,12 @@ class Engine:
         return {row[0]: row[1].lower() in ("running", "up") for row in rows}
 
     def remove_images(self) -> Sequence[str]:
-        """Delete every image that this role built."""
-        output = self.call(
-            "images",
-            "--format",
-            "{{.Repository}}:{{.Tag}}",
-            "--filter",
-            f"reference={REPOSITORY}/*",
-            quiet=True,
-        )
-        references = [line for line in output.split() if line.startswith(f"{REPOSITORY}/")]
-        if references:
-            self.asks("rmi", "--force", *references, timeout=300)
-        return references
+        """Delete every image that this role built, except those in use; the names of the deleted ones."""
+        found = self._own_images()
+        for reference in found:
+            self.asks("rmi", reference, timeout=300)
+        return [reference for reference in found if reference not in self._own_images()]
+
+    def _own_images(self) -> list[str]:
+        output = self.call("images", "--format", "{{.Repository}}:{{.Tag}}", quiet=True)
+        return [line for line in output.split() if line.startswith(f"{REPOSITORY}/")]

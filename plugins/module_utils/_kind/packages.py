@@ -12,7 +12,7 @@ from pathlib import Path
 from .cache import Cache
 from .errors import failed
 from .facts import HostFacts
-from .process import run
+from .process import attempt, run
 from .progress import Report, Step
 from .recipe import digest
 
@@ -26,6 +26,8 @@ PODMAN = (
     # Without its policy.json podman refuses to build and to save images.
     "golang-github-containers-common",
 )
+#: podman before version 4 has another network and brings it along.
+OLDER_PODMAN_LACKS = ("netavark", "aardvark-dns")
 #: The command that shows a package is there.
 COMMANDS: Mapping[str, str] = {
     "podman": "podman",
@@ -75,8 +77,9 @@ def install(wanted: Sequence[str], host: HostFacts, allowed: bool, log: Path, re
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     wait = ["-o", "DPkg::Lock::Timeout=300"]
     run(["apt-get", *wait, "-q", "update"], environment=environment, timeout=900, log=log, on_idle=step.tick)
+    offered = [package for package in lacking if package not in OLDER_PODMAN_LACKS or _is_offered(package)]
     run(
-        ["apt-get", *wait, "-q", "install", "--yes", "--no-install-recommends", *lacking],
+        ["apt-get", *wait, "-q", "install", "--yes", "--no-install-recommends", *offered],
         environment=environment,
         timeout=1800,
         log=log,
@@ -84,6 +87,10 @@ def install(wanted: Sequence[str], host: HostFacts, allowed: bool, log: Path, re
     )
     step.done()
     return True
+
+
+def _is_offered(package: str) -> bool:
+    return attempt(["apt-cache", "show", "--no-all-versions", package], timeout=60)[0]
 
 
 def how_to_get(lacking: Sequence[str], host: HostFacts) -> str:
