@@ -50,6 +50,13 @@ DISTRIBUTIONS = ("debian", "ubuntu")
 WITHOUT_CGROUP_V1 = ("trixie", "forky", "noble", "plucky", "questing")
 
 
+def for_podman(host: HostFacts) -> tuple[str, ...]:
+    """What podman needs on this host. Elsewhere than on Debian and Ubuntu it comes with its own parts."""
+    if host.distribution in DISTRIBUTIONS:
+        return PODMAN
+    return ("podman",) if host.can_raise_resources else ("podman", "runc")
+
+
 def missing(wanted: Sequence[str]) -> list[str]:
     def there(package: str) -> bool:
         if package in COMMANDS:

@@ -126,10 +126,11 @@ class _Present(_Way):
         if existing is not None:
             return existing
         if self.check and not self.engine_is_there():
-            lacking = ", ".join(packages.missing(packages.PODMAN))
+            lacking = ", ".join(packages.missing(packages.for_podman(self.host)))
             return Outcome(True, f"Would install {lacking} and create cluster {self.options.name}")
         if settings.choose_engine(self.options.engine, self.host).name == "podman" and not self.check:
-            packages.install(packages.PODMAN, self.host, self.options.install_packages, self.log, self.report)
+            needed = packages.for_podman(self.host)
+            packages.install(needed, self.host, self.options.install_packages, self.log, self.report)
             self.host = probe.host()
         with self.lock():
             return self._own()
