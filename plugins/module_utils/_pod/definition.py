@@ -9,16 +9,13 @@ strict validation.
 from __future__ import annotations
 
 import copy
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from .container import Role, containers
 from .template import is_workload, pod_spec, pod_template, template_path
+from .text import Refused, Unreadable, load
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 NAME_LIMIT = 253
@@ -28,77 +25,6 @@ LABEL_NAME_LIMITS = {"Job": 63, "CronJob": 52, "StatefulSet": 63, "Service": 63,
 
 class BadDefinition(Exception):
     """The definition cannot be applied; the text names the field, its value and what would be right."""
-
-
-_TAG = "tag:yaml.org,2002:"
-# What plain words mean to Kubernetes' own YAML reader, where that differs from PyYAML's.
-_PLAIN_WORDS = (
-    (
-        "bool",
-        r"y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF",
-        "yYnNtTfFoO",
-    ),
-    ("int", r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
-)
-_NO_JSON = ("binary", "timestamp", "omap", "pairs", "set")
-
-
-class _KubernetesLoader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it, so that a file means here what it means to kubectl.
-
-    No dates and no sexagesimal numbers, `y` and `n` are booleans, and a key given twice is an error.
-    """
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [entry for entry in entries if entry[0] in (f"{_TAG}null", f"{_TAG}merge")]
-        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    yaml_constructors = {  # noqa: RUF012
-        tag: function
-        for tag, function in yaml.SafeLoader.yaml_constructors.items()
-        if tag not in [f"{_TAG}{name}" for name in _NO_JSON]
-    }
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Here and not where values are made: by then merged mappings have become one."""
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        seen: set[tuple[str, str]] = set()
-        for key, _value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge":
-                if (key.tag, key.value) in seen:
-                    raise BadDefinition(
-                        _twice(key.value, f", the second time in line {key.start_mark.line + 1}")
-                    )
-                seen.add((key.tag, key.value))
-        return node
-
-    def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
-        return str(node.value).lower() in ("y", "yes", "true", "on")
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        digits = str(node.value).replace("_", "")
-        octal = re.fullmatch(r"([-+]?)0o?([0-7]+)", digits)
-        return int(f"{octal[1]}{octal[2]}", 8) if octal else int(digits, 0)
-
-
-for _name, _words, _first in _PLAIN_WORDS:
-    _KubernetesLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^(?:{_words})$"), list(_first))
-_KubernetesLoader.add_constructor(f"{_TAG}bool", _KubernetesLoader.construct_yaml_bool)
-_KubernetesLoader.add_constructor(f"{_TAG}int", _KubernetesLoader.construct_yaml_int)
-
-
-def _twice(key: str, where: str = "") -> str:
-    return f"key {key!r} is given twice in one mapping{where}; keep one of the two"
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _value in pairs]
-        raise BadDefinition(_twice(next(key for key in keys if keys.count(key) > 1)))
-    return found
 
 
 @dataclass(frozen=True)
@@ -137,25 +63,11 @@ def parse(definition: Any, origin: str = "definition") -> list[dict[str, Any]]:
 
 def _load(text: str | bytes, origin: str) -> list[Any]:
     try:
-        loaded = _load_json(text) or list(yaml.load_all(text, Loader=_KubernetesLoader))
-    except BadDefinition as error:
+        return load(text)
+    except Refused as error:
         raise BadDefinition(f"{origin}: {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "unreadable text"
-        raise BadDefinition(f"{origin} is not YAML: {problem}{where}") from error
-    return [document for document in loaded if document is not None]
-
-
-def _load_json(text: str | bytes) -> list[Any]:
-    """JSON may be indented by tabs, which YAML forbids; empty where it is not JSON."""
-    if text.lstrip()[:1] not in ("{", "[", b"{", b"["):
-        return []
-    try:
-        return [json.loads(text, object_pairs_hook=_unique)]
-    except ValueError:
-        return []
+    except Unreadable as error:
+        raise BadDefinition(f"{origin} is not YAML: {error}") from error
 
 
 def _flatten(documents: list[Any], origin: str) -> Iterator[dict[str, Any]]:
