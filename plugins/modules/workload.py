@@ -217,7 +217,7 @@ workloads:
             - Whether it starts before the workload's own init containers, one of C(yes), C(no), C(tie) (within the same
               second), C(promised) (Kubernetes keeps it, but it was not seen) and C(none) (there are none).
           type: str
-        outlives_app: {description: Whether it ends after the app, in the same words., type: str}
+        outlives_app: {description: "Whether it ends after the app, in the same words.", type: str}
 timeline:
   description: What each container did and when, as a table in lines of text.
   returned: when a workload was waited for

@@ -68,7 +68,8 @@ class State:
 
 def say(line: str) -> None:
     """One line of the container's log."""
-    print(line, flush=True)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def pauses() -> Iterator[float]:
@@ -574,4 +575,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def run(config: dict[str, Any]) -> None:
 
 def stop(_number: int, _frame: Any) -> None:
     """End well on TERM: whatever is under way, what is published is whole."""
-    sys.exit(0)
+    raise SystemExit(0)
 
 
 def main() -> int:
@@ -156,4 +155,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

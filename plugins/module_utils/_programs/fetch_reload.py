@@ -22,7 +22,7 @@ def reload(config: dict[str, Any], timeout: float) -> None:
     if config.get("url"):
         request = urllib.request.Request(config["url"], data=b"", method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=timeout):
+            with urllib.request.build_opener().open(request, timeout=timeout):
                 say(f"told {without_query(config['url'])}")
         except (OSError, ValueError) as error:
             raise Unavailable(f"POST {without_query(config['url'])}: {error}") from error

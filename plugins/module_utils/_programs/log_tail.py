@@ -275,7 +275,8 @@ class Output:
         if not self._output["verify"]:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         request = urllib.request.Request(self._output["url"], body, headers)
-        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=5) as answer:
             answer.read()
 
 

@@ -7,6 +7,7 @@ Part of a program's source (see source.py). Standard library only. Nothing here 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 
@@ -36,4 +37,5 @@ def one_line(text: str) -> str:
 
 def say(text: str) -> None:
     """One line in the container's log."""
-    print(text, flush=True)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
