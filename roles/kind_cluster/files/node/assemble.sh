@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Runs in a container of the node's base image: puts Kubernetes, its runtime and the images in /build into it.
 set -o errexit -o nounset -o pipefail
 
