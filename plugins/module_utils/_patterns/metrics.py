@@ -52,7 +52,7 @@ def build(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
     """The exporter as a sidecar with a named port, a Service for it, and marks or objects for Prometheus."""
     where = context.where
     _check(options, target, where)
-    port = options["port"] or NGINX_PORT
+    port = _port(options)
     discovery = _discovery(options, context)
     helper = Helper(_exporter(options, context, port), context.mode(options["mode"]), options["position"])
     volumes, grafts, annotations = _stub_status(options, target, context)
@@ -66,6 +66,11 @@ def build(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
         annotations=annotations,
         objects=[*_service(options, target, context, port), *_monitor(options, target, context, discovery)],
     )
+
+
+def _port(options: Mapping[str, Any]) -> int:
+    given: int | None = options["port"]
+    return NGINX_PORT if given is None else given
 
 
 # --- checks ---------------------------------------------------------------------------------------
@@ -118,7 +123,7 @@ def _check_exporter(options: Mapping[str, Any], where: str) -> None:
 
 
 def _check_port(options: Mapping[str, Any], target: Target, where: str) -> None:
-    port, name = options["port"] or NGINX_PORT, options["port_name"]
+    port, name = _port(options), options["port_name"]
     if not 0 < port < 65536:
         raise BadPattern(f"{where}.port is {port}; it must be from 1 to 65535")
     if len(name) > 15 or not PORT_NAME.fullmatch(name):

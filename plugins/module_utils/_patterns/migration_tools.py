@@ -88,7 +88,8 @@ def checked_files(files: Mapping[str, Any], tool_name: str, where: str) -> dict[
     """The migrations by their path. Raises BadPattern for a name or content that the tool could not read."""
     tool = TOOLS[tool_name]
     for path, content in files.items():
-        if not isinstance(content, str) or not content.strip():
+        # A Python project has empty files; for the others one is a mistake.
+        if not isinstance(content, str) or (tool.names and not content.strip()):
             raise BadPattern(f"{where}[{path!r}] is {content!r}; it must be the text of a file")
         if path.startswith("/") or ".." in path.split("/") or not path.strip():
             raise BadPattern(f"{where} names {path!r}; a file's path is below the directory, without '..'")
