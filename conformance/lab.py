@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
@@ -24,6 +24,8 @@ LABEL = "podpatterns.core/conformance"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 THREADS = 8
 
+In = TypeVar("In")
+Out = TypeVar("Out")
 Report = Callable[[str], None]
 
 
@@ -101,11 +103,9 @@ class Lab:
             self._make({batch.namespace: found[0].restricted for batch, found in batches.items()})
         except ClusterError as error:
             return {one.name: Life(shortfall=str(error)) for one in scenes}
-        with ThreadPoolExecutor(max_workers=len(batches) + 1) as pool:
-            answers = pool.submit(lambda: {one.name: self._ask(one) for one in asked})
-            found = dict(answers.result())
-            for lives in pool.map(lambda item: self._play(*item), batches.items()):
-                found.update(lives)
+        found = {one.name: self._ask(one) for one in asked}
+        for lives in side_by_side(lambda item: self._play(*item), list(batches.items()), len(batches)):
+            found.update(lives)
         return found
 
     def _batch(self, area: str, one: Scene) -> Batch:
@@ -150,15 +150,14 @@ class Lab:
         except (ClusterError, BadDefinition) as error:
             if len(scenes) == 1:
                 return {scenes[0].name: Life(shortfall=str(error))}
-            # Nothing was applied, as one object of the batch is refused: the others shall not miss their turn.
+            # One object of the batch is refused, and so nothing is applied: the others shall not miss their turn.
             return self._play_one_by_one(batch, scenes)
         return {name: continued(first[name], life) for name, life in second.items()}
 
     def _play_one_by_one(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
         found: dict[str, Life] = {}
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            for lives in pool.map(lambda one: self._play(batch, [one]), scenes):
-                found.update(lives)
+        for lives in side_by_side(lambda one: self._play(batch, [one]), scenes):
+            found.update(lives)
         return found
 
     def _part(
@@ -175,11 +174,10 @@ class Lab:
         )
         outcome = run(self.api, request, lambda line: self.report(f"{batch.title}: {line}"))
         by_pod = {result.workload.name: result for result in outcome.results}
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            lives = pool.map(
-                lambda one: self.witness.life(one, [by_pod[name] for name in _names(one)]), scenes
-            )
-            return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+        lives = side_by_side(
+            lambda one: self.witness.life(one, [by_pod[name] for name in _names(one)]), scenes
+        )
+        return {one.name: life for one, life in zip(scenes, lives, strict=True)}
 
     def _manifests(self, scenes: Iterable[Scene]) -> list[dict[str, Any]]:
         return [self._prepared(one, manifest) for one in scenes for manifest in one.manifests]
@@ -218,3 +216,12 @@ class Lab:
 
 def _names(one: Scene) -> list[str]:
     return [pod["metadata"]["name"] for pod in one.pods]
+
+
+def side_by_side(function: Callable[[In], Out], items: Sequence[In], threads: int = THREADS) -> list[Out]:
+    """The function's results for all items. Who interrupts it does not wait for what is under way."""
+    pool = ThreadPoolExecutor(max_workers=max(threads, 1))
+    try:
+        return list(pool.map(function, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

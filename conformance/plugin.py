@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import secrets
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -144,15 +146,16 @@ class _Terminal:
     """Signs of life on the terminal, in place of silence while Pods start."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._reporter = config.pluginmanager.get_plugin("terminalreporter")
         self._capture = config.pluginmanager.get_plugin("capturemanager")
+        self._writer = config.get_terminal_writer()
+        self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
         """One line on the terminal, whatever pytest captures at the moment."""
-        if self._reporter is not None and self._capture is not None:
-            with self._capture.global_and_fixture_disabled():
-                self._reporter.ensure_newline()
-                self._reporter.write_line(text)
+        with self._lock, self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
+            if self._writer.width_of_current_line:
+                self._writer.line()
+            self._writer.line(text)
 
 
 @pytest.fixture(scope="module")
