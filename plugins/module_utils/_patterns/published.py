@@ -50,7 +50,11 @@ def fragment(
         helpers=_helpers(context, options, make, stays, probe),
         volumes=[
             {"name": context.name, "emptyDir": _medium(options, context.where)},
-            {"name": f"{context.name}-work", "emptyDir": {}},
+            # Where a repository is fetched to is as secret as what is published of it.
+            {
+                "name": f"{context.name}-work",
+                "emptyDir": _medium(options, context.where) if options["memory"] else {},
+            },
             *access.volumes(),
             *volumes,
         ],

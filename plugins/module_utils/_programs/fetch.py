@@ -83,9 +83,9 @@ def first(config: dict[str, Any], source: Files | Git, volume: Volume) -> bool:
 class Watch:
     """Rounds after the first update. What was published stays while the source is away or offers what is refused."""
 
-    def __init__(self, config: dict[str, Any], source: Files | Git, volume: Volume, owed: bool) -> None:
+    def __init__(self, config: dict[str, Any], source: Files | Git, volume: Volume) -> None:
         self.config, self.source, self.volume = config, source, volume
-        self.owed = owed and bool(config.get("reload"))
+        self.owed = False  # whether the app has still to be told of a version
         self.failures = 0
         self.last = ""
 
@@ -119,13 +119,18 @@ def run(config: dict[str, Any]) -> None:
     synced.unlink(missing_ok=True)
     volume = Volume(config)
     source = source_of(config)
-    had = volume.current()
-    changed = first(config, source, volume)
+    # A watch that was started anew finds what it had published: that is good enough for the app, and a source that
+    # is away now must not make the Pod unready.
+    resumes = config["watch"] and volume.current() is not None
+    if not resumes:
+        first(config, source, volume)
     # The app waits for this file, so nobody can be told before it is there.
     synced.touch()
     if not config["watch"]:
         return
-    watch = Watch(config, source, volume, owed=changed and had is not None)
+    watch = Watch(config, source, volume)
+    if resumes:
+        watch.round()
     while True:
         time.sleep(config["period"])
         watch.round()

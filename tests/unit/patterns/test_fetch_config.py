@@ -361,3 +361,11 @@ def test_the_owner_cannot_be_another_than_who_signals() -> None:
 )
 def test_a_reload_is_a_request_or_a_signal(reload: dict[str, str]) -> None:
     assert ".reload" in refusal(workload(), entry(config_map={"name": "app"}, watch=True, reload=reload))
+
+
+def test_what_is_kept_in_memory_is_not_on_a_disk_on_its_way_there() -> None:
+    spec = spec_of(put_on(workload(), entry(git=REPOSITORY, memory=True)).manifest)
+    media = [
+        one(spec["volumes"], name)["emptyDir"]["medium"] for name in ("fetch-config", "fetch-config-work")
+    ]
+    assert media == ["Memory", "Memory"]

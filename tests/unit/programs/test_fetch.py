@@ -538,7 +538,9 @@ def test_a_version_that_fails_the_check_is_not_published(config: Any, volume: Pa
 
 
 def watching(config: dict[str, Any], owed: bool = False) -> program.Watch:
-    return program.Watch(config, program.source_of(config), Volume(config), owed)
+    made = program.Watch(config, program.source_of(config), Volume(config))
+    made.owed = owed
+    return made
 
 
 def test_the_app_is_told_of_each_version_and_again_until_it_listens(config: Any, origin: Origin) -> None:
@@ -683,3 +685,29 @@ def test_a_watch_says_when_the_app_may_start_and_ends_well_on_term(
         assert process.wait(timeout=60) == 0
     assert Path(wanted["work"], "synced").exists()
     assert (volume / "current/index.html").read_text() == "two"
+
+
+def test_a_watch_that_starts_anew_lets_the_app_be_while_the_source_is_away(
+    config: Any, tmp_path: Path, volume: Path, origin: Origin
+) -> None:
+    wanted = config(git(str(origin.bare)), watch=True)
+    update(wanted)
+    away = origin.bare.rename(origin.bare.with_name("away.git"))
+    with start(wanted, tmp_path / "log") as process:
+        assert process.stdout
+        assert process.stdout.readline().endswith("what was published stays\n")
+        assert Path(wanted["work"], "synced").exists()
+        away.rename(origin.bare)
+        commit = origin.commit(index_html="two")
+        assert any(line.startswith(f"published version {commit[:12]}") for line in process.stdout)
+        process.terminate()
+    assert (volume / "index.html").read_text() == "two"
+
+
+def test_once_it_fetches_anew_whatever_is_there(config: Any, tmp_path: Path, origin: Origin) -> None:
+    wanted = config(git(str(origin.bare)))
+    update(wanted)
+    shutil.rmtree(origin.bare)
+    with start(wanted, tmp_path / "log") as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 1
