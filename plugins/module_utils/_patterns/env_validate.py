@@ -58,8 +58,8 @@ OPTIONS: Spec = {
 
 VARIABLE_KEYS = ("required", "type", "pattern", "enum")
 CHECKS = ("required", "variables", "files", "dns", "writable", "free_space", "uid")
-# The app's PATH may lead nowhere in this image; what follows it cannot hide anything.
-COMMAND = 'PATH="$PATH:/usr/local/bin:/usr/bin:/bin" exec python3 -I -c "$0"'
+# The app's PATH, which is checked as it is, may lead nowhere in this image.
+COMMAND = 'exec "$(PATH="$PATH:/usr/local/bin:/usr/bin:/bin"; command -v python3)" -I -c "$0"'
 # In every container, whatever its image and mounts.
 EVERYWHERE = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/resolv.conf", "/var/run/secrets/kubernetes.io")
 

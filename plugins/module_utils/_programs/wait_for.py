@@ -314,7 +314,8 @@ class Progress:
         if self.never:
             return f"{self.name} cannot come any more: {self.said}"
         what = "is still there" if self.target["invert"] else "is not there"
-        return f"{self.name} {what} after {self.seconds:.0f} s and {self.tries} tries: {self.said}"
+        tries = "1 try" if self.tries == 1 else f"{self.tries} tries"
+        return f"{self.name} {what} after {self.seconds:.0f} s and {tries}: {self.said}"
 
 
 @dataclass
@@ -384,12 +385,12 @@ class Wait:
             self.changed.notify_all()
 
     def lost(self) -> list[Progress]:
-        """What has not come: those that were given up first, then those that were still waited for."""
+        """What ended the wait: what cannot come any more, else what was given up, then what was still waited for."""
         missing = [one for one in self.progresses if one.over is not True]
         for one in missing:
             if one.over is None:
                 one.seconds = self._elapsed()
-        return sorted(missing, key=lambda one: (not one.never, one.over is None))
+        return [one for one in missing if one.never] or sorted(missing, key=lambda one: one.over is None)
 
 
 def say(line: str) -> None:

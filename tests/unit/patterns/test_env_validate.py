@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -165,6 +166,21 @@ def test_the_program_tells_all_findings_at_once_and_fails() -> None:
 def test_the_program_says_that_all_is_well() -> None:
     ended = run({"variables": {"A": {}}}, A="here", PYTHONHOME="/nowhere", PYTHONPATH="/nowhere")
     assert (ended.returncode, ended.stdout) == (0, "environment is valid\n"), ended.stderr
+
+
+def test_the_command_finds_python_and_leaves_the_environment_as_it_is() -> None:
+    made = validator(workload(), required=["A"])
+    ended = subprocess.run(
+        [*made["command"], "import os; print(sorted(os.environ.items()))"],
+        env={"PATH": "/nowhere"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if ended.returncode == 127:
+        pytest.skip("this machine has no python3 where a container has it")
+    variables = dict(ast.literal_eval(ended.stdout))
+    assert variables["PATH"] == "/nowhere"
 
 
 # --- the pattern --------------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""What the init containers of role `env_validate` found."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+import testinfra
+
+KUBECONFIG = os.environ["KUBECONFIG"]
+NAMESPACE = "podpatterns-env-validate"
+
+
+def kubectl(*words: str) -> str:
+    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
+    return str(testinfra.get_host("local://").check_output(command))
+
+
+def status(pod: str) -> dict[str, Any]:
+    return dict(json.loads(kubectl("get", "pod", pod, "--output", "json"))["status"])
+
+
+def findings(pod: str) -> list[str]:
+    (validator,) = status(pod)["initContainerStatuses"]
+    return str(validator["state"]["terminated"].get("message", "")).split("; ")
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    assert findings("wrong") == [
+        "TOKEN still holds a placeholder",
+        "DATABASE_URL is not set",
+        "STAGE is none of test, production",
+        "PORT is not a port number from 1 to 65535",
+        "LOG_LEVEL does not match debug|info|error",
+        "/settings/shop.conf: No such file or directory",
+    ]
+
+
+def test_the_app_did_not_start_with_wrong_settings() -> None:
+    assert status("wrong")["phase"] == "Failed"
+    (app,) = status("wrong")["containerStatuses"]
+    assert "waiting" in app["state"] or app["state"]["terminated"].get("startedAt") is None
+
+
+@pytest.mark.parametrize("value", ["ChangeMe", "staging", "80800", "loud"])
+def test_no_value_is_shown(value: str) -> None:
+    said = kubectl("logs", "wrong", "--container", "env-validate") + json.dumps(status("wrong"))
+    assert value not in said
+
+
+def test_the_app_started_with_right_settings() -> None:
+    assert kubectl("logs", "right", "--container", "env-validate").strip() == "environment is valid"
+    assert kubectl("logs", "right", "--container", "shop").strip() == "started as production on port 8080"
+
+
+def test_an_environment_that_is_made_for_another_image_does_not_break_the_check() -> None:
+    said = kubectl("logs", "deployment/hostile", "--container", "env-validate")
+    assert said.strip() == "environment is valid"
