@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,7 +93,7 @@ class _Draft:
 
 
 def compose_all(
-    manifests: Iterable[Mapping[str, Any]],
+    manifests: Sequence[Mapping[str, Any]],
     patterns: Sequence[Any],
     *,
     namespace: str = "default",
@@ -102,13 +102,17 @@ def compose_all(
 ) -> Composed:
     """Every object of a definition, with the patterns on each workload that has containers.
 
-    namespace: where a workload goes that names none. Otherwise as compose.
+    namespace: where a workload goes that names none. What an earlier composition had added, further objects
+    among it, is made anew. Otherwise as compose.
     """
     entries = _entries(patterns, server, image_map)
+    made_before = {_identity(item) for manifest in manifests for item in noted_objects(manifest)}
     made: list[dict[str, Any]] = []
     warnings: list[str] = []
     expected: dict[tuple[str, str, str], Sequence[ExpectedProxy]] = {}
     for manifest in manifests:
+        if made_before and _identity(manifest) in made_before:
+            continue
         if not pod_spec(manifest).get("containers"):
             made.append(dict(manifest))
             continue
@@ -469,6 +473,11 @@ def noted_objects(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
         ]
     except (TypeError, ValueError):
         return []
+
+
+def _identity(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    metadata = item["metadata"]
+    return item["apiVersion"], item["kind"], metadata.get("namespace"), metadata["name"]
 
 
 def _note_objects(draft: _Draft) -> None:

@@ -427,13 +427,13 @@ def hook(seconds: int) -> dict[str, Any]:
             ["native", "native", "native"],
             1,
             None,
-            "31 s (1 s for the apps, 10 s for a, 10 s for b, 10 s for c), 1 s",
+            "31 s (1 s for apps and hooks, 10 s for a, 10 s for b, 10 s for c), 1 s",
         ),
-        (["native"], 25, None, "35 s (25 s for the apps, 10 s for a), 5 s"),
+        (["native"], 25, None, "35 s (25 s for apps and hooks, 10 s for a), 5 s"),
         (["native"], 25, 35, None),
         (["classic"], 10, 10, None),
-        (["classic"], 11, 10, "11 s (11 s for the apps), 1 s"),
-        (["classic", "native"], 5, 15, "20 s (10 s for the apps, 10 s for b), 5 s"),
+        (["classic"], 11, 10, "11 s (11 s for apps and hooks), 1 s"),
+        (["classic", "native"], 5, 15, "20 s (10 s for apps and hooks, 10 s for b), 5 s"),
     ],
 )
 def test_the_shutdown_of_all_must_fit_into_the_grace_period(
