@@ -64,3 +64,36 @@ def test_role_deploy_hands_every_variable_to_the_module() -> None:
     (task,) = load("roles/deploy/tasks/main.yml")
     handed = {option: value.split()[1] for option, value in task["podpatterns.core.workload"].items()}
     assert handed == {name: f"deploy_{name}" for name in OPTIONS}
+
+
+def readme_table(path: str) -> dict[str, str]:
+    """Variables and defaults of the first table of a README; a default that is empty is not said."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / path).read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    return {
+        variable.strip("` "): default.strip("`")
+        for row in rows
+        for variable in row[0].split(",")
+        if "`" in variable
+        for default in [row[1]]
+    }
+
+
+def test_the_readme_of_role_deploy_names_variables_that_there_are_with_their_defaults() -> None:
+    told = readme_table("roles/deploy/README.md")
+    assert set(told) <= set(ROLE_OPTIONS), "the README names variables that the role does not have"
+    wrong = {
+        name: default
+        for name, default in told.items()
+        if default
+        and yaml.safe_load(default)
+        != ROLE_OPTIONS[name].get("default", OPTIONS[name[7:]].get("default", "default"))
+    }
+    assert not wrong
+
+
+def test_the_readme_of_role_deploy_names_every_option_of_the_module_that_is_not_about_the_cluster() -> None:
+    assert set(readme_table("roles/deploy/README.md")) >= {f"deploy_{name}" for name in WORKLOAD_OPTIONS}
