@@ -15,25 +15,32 @@ DEFAULT_GRACE_SECONDS = 30
 def check_grace(pod_spec: Mapping[str, Any], helpers: Sequence[Helper], where: str) -> None:
     """Raise BadPattern where hooks and shutdown need longer than terminationGracePeriodSeconds, saying by how much.
 
-    Native sidecars are stopped one after another when the apps have ended; classic ones together with them.
+    All hooks begin at once. Native sidecars are stopped one after another when the apps have ended; classic ones
+    together with them.
     """
     grace = _whole(
         pod_spec.get("terminationGracePeriodSeconds"),
         DEFAULT_GRACE_SECONDS,
         f"{where}: terminationGracePeriodSeconds",
     )
-    apps = max((_hook_seconds(one, where) for one in pod_spec.get("containers") or ()), default=0)
+    hooks = max((_hook_seconds(one, where) for one in _staying(pod_spec)), default=0)
     classic = max((one.shutdown_seconds for one in helpers if one.mode is Mode.CLASSIC), default=0)
     native = [one for one in helpers if one.mode is Mode.NATIVE and one.shutdown_seconds]
-    needed = max(apps, classic) + sum(one.shutdown_seconds for one in native)
+    needed = max(hooks, classic) + sum(one.shutdown_seconds for one in native)
     if needed <= grace:
         return
-    parts = [f"{max(apps, classic)} s for the apps"] if max(apps, classic) else []
+    parts = [f"{max(hooks, classic)} s for apps and hooks"] if max(hooks, classic) else []
     parts += [f"{one.shutdown_seconds} s for {one.spec['name']}" for one in native]
     raise BadPattern(
         f"{where}: terminationGracePeriodSeconds is {grace}, but the shutdown needs {needed} s ({', '.join(parts)}),"
         f" {needed - grace} s more; set it to {needed} or more"
     )
+
+
+def _staying(pod_spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers that are there at the Pod's end."""
+    inits = [one for one in pod_spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
+    return [*inits, *(pod_spec.get("containers") or ())]
 
 
 def _hook_seconds(container: Mapping[str, Any], where: str) -> int:

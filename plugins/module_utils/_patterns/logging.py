@@ -74,7 +74,7 @@ OPTIONS: Spec = {
     "state_volume": {"type": "str"},
     "discover_seconds": {"type": "int", "default": 1},
     "drain_seconds": {"type": "int"},
-    "flush_seconds": {"type": "int", "default": 15},
+    "flush_seconds": {"type": "int", "default": 10},
     "health_port": {"type": "int"},
 }
 
@@ -108,8 +108,9 @@ def build(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
         made,
         mode,
         options["position"],
-        ends_by_itself=False,
-        shutdown_seconds=plan.drain_seconds + plan.flush_seconds,
+        # A native one's drain is a hook, counted as that.
+        shutdown_seconds=plan.flush_seconds
+        + (plan.drain_seconds if _drains_after_term(shipper, mode) else 0),
     )
     return Fragment(
         helpers=[helper],
@@ -118,6 +119,10 @@ def build(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
         annotations=annotations,
         warnings=warnings,
     )
+
+
+def _drains_after_term(shipper: Shipper, mode: Mode) -> bool:
+    return mode is Mode.CLASSIC or shipper.drains_by_itself
 
 
 # --- what is asked for ----------------------------------------------------------------------------
@@ -133,11 +138,7 @@ def _plan(options: Mapping[str, Any], shipper: Shipper, mode: Mode, target: Targ
             raise BadPattern(f"{where}.{name} is {options[name]}; it must be {least} or more seconds")
     if not re.fullmatch(r"[1-9]\d*(Ki|Mi|Gi|Ti|k|M|G|T)?", options["size_limit"]):
         raise BadPattern(f"{where}.size_limit is {options['size_limit']!r}; it must be a size such as 256Mi")
-    if (
-        options["state_volume"]
-        and target.kind in ("Deployment", "ReplicaSet", "DaemonSet")
-        and target.replicas > 1
-    ):
+    if options["state_volume"] and target.kind in ("Deployment", "ReplicaSet") and target.replicas > 1:
         raise BadPattern(
             f"{where}.state_volume is {options['state_volume']!r}, but {target.kind} {target.name} has"
             f" {target.replicas} replicas that would share it; use a StatefulSet, whose Pods have volumes of their own"

@@ -287,6 +287,10 @@ def _mesh(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
             f"{where}.provider is {provider}, but {title} is not installed: the server does not serve"
             f" {API_GROUPS[provider]}; install it first, or use provider envoy"
         )
+    if target.pod_spec.get("hostNetwork"):
+        raise BadPattern(
+            f"{where}: {target.kind} {target.name} has hostNetwork, and no mesh injects a proxy into such a Pod"
+        )
     version = _version(options, context)
     native = _native(options, version, context)
     _check_job(options, native, target, context)
@@ -322,7 +326,13 @@ def _version(options: Mapping[str, Any], context: Context) -> tuple[int, int]:
         raise BadPattern(
             f"{context.where}.version is {given!r}; it must be the control plane's release, such as 1.27 or 2.20"
         )
-    return int(match[1]), int(match[2])
+    version = int(match[1]), int(match[2])
+    newest = NEWEST[options["provider"]]
+    if version[0] != newest[0]:
+        raise BadPattern(
+            f"{context.where}.version is {given!r}, but {TITLES[options['provider']]}'s releases are {newest[0]}.x"
+        )
+    return version
 
 
 def _native(options: Mapping[str, Any], version: tuple[int, int], context: Context) -> bool | None:

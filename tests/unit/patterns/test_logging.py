@@ -158,13 +158,13 @@ def test_filebeat_always_reads_what_was_rotated_and_waits_for_acknowledgements()
     (stream,) = whole["filebeat.inputs"]
     assert stream["paths"] == [f"{LOG}*"]
     assert stream["id"] == "logging"
-    assert stream["read_until_eof"] == {"enabled": True, "timeout": "15s"}
-    assert whole["filebeat.shutdown_timeout"] == "15s"
+    assert stream["read_until_eof"] == {"enabled": True, "timeout": "10s"}
+    assert whole["filebeat.shutdown_timeout"] == "10s"
 
 
 def test_fluent_bit_drops_no_batch_and_has_time_to_flush() -> None:
     whole = told(shipper="fluent-bit", output=HTTP)
-    assert whole["service"]["grace"] == 15
+    assert whole["service"]["grace"] == 10
     assert whole["pipeline"]["outputs"][0]["retry_limit"] == "no_limits"
 
 
@@ -365,5 +365,7 @@ def test_a_classic_sidecar_in_a_job_is_refused_with_the_reason() -> None:
 
 
 def test_replicas_cannot_share_one_state() -> None:
-    said = refusal(workload("Deployment", volumes=[{"name": "state"}]) | {}, entry(state_volume="state"))
-    assert "state" in said
+    plain = workload("Deployment", volumes=[{"name": "state", "emptyDir": {}}])
+    plain["spec"]["replicas"] = 3
+    said = refusal(plain, entry(state_volume="state"))
+    assert "Deployment shop has 3 replicas that would share it; use a StatefulSet" in said

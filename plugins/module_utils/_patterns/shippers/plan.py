@@ -46,7 +46,7 @@ class Plan:
     fields: Mapping[str, str] = field(default_factory=dict)
     discover_seconds: int = 1
     drain_seconds: int = 3
-    flush_seconds: int = 15
+    flush_seconds: int = 10
     health_port: int = 0
     outlives: bool = False
 

@@ -1,0 +1,94 @@
+"""Lines written against lines received, where the Pod ends by itself and where it is deleted while it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+import testinfra
+
+KUBECONFIG = os.environ["KUBECONFIG"]
+NAMESPACE = "podpatterns-logging"
+RECEIVER = f"/api/v1/namespaces/{NAMESPACE}/pods/receiver:8080/proxy"
+CANNOT_BE_PULLED = ("ErrImagePull", "ImagePullBackOff")
+DEADLINE = 120
+HERE, ELSEWHERE = ("tail", "otel"), ("fluentd", "fluent-bit", "filebeat")
+WRITTEN_BEFORE_DELETION = 10_000
+
+
+def kubectl(command: str) -> str:
+    words = f"kubectl --kubeconfig {KUBECONFIG} --namespace {NAMESPACE} {command}"
+    return str(testinfra.get_host("local://").check_output(words))
+
+
+def counts(source: str, at_least: int = 0) -> dict[str, Any]:
+    """What the receiver has of a source, as soon as it has so many lines or the deadline has passed."""
+    query = f"source={source}&at_least={at_least}&seconds={DEADLINE if at_least else 0}"
+    return dict(json.loads(kubectl(f"get --raw '{RECEIVER}/counts?{query}'")))
+
+
+def lost(source: str) -> int:
+    found = counts(source)
+    assert found["written"] is not None, f"{source} never said how much it wrote"
+    return int(found["written"] - found["received"])
+
+
+def pods_of(name: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = json.loads(kubectl("get pods --output json"))["items"]
+    return [
+        pod
+        for pod in items
+        if pod["metadata"]["name"] == name or pod["metadata"].get("labels", {}).get("job-name") == name
+    ]
+
+
+def needs_its_image(name: str) -> None:
+    """Wait until the shipper runs; skip where no registry in reach has its image."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        for pod in pods_of(name):
+            states = [one["state"] for one in pod["status"].get("initContainerStatuses", ())]
+            if any(state.get("waiting", {}).get("reason") in CANNOT_BE_PULLED for state in states):
+                pytest.skip(f"the image of {name.rpartition('-')[0]} cannot be pulled here")
+            if pod["status"]["phase"] != "Pending":
+                return
+        time.sleep(0.5)
+    raise AssertionError(f"{name} never started")
+
+
+def deleted_while_writing(source: str) -> None:
+    counts(source, at_least=WRITTEN_BEFORE_DELETION)
+    kubectl(f"delete pod {source} --wait")
+
+
+def test_the_example_s_line_is_in_the_log_of_its_sidecar() -> None:
+    assert kubectl("logs deployment/shop --container logging").strip() == "started"
+
+
+@pytest.mark.parametrize("shipper", [*HERE, *ELSEWHERE])
+def test_a_native_sidecar_loses_nothing_of_a_short_job(shipper: str) -> None:
+    source = f"{shipper}-job"
+    if shipper in ELSEWHERE:
+        needs_its_image(source)
+    kubectl(f"wait --for=condition=Complete job/{source} --timeout={DEADLINE}s")
+    assert lost(source) == 0, counts(source)
+
+
+@pytest.mark.parametrize("shipper", [*HERE, *ELSEWHERE])
+def test_a_native_sidecar_loses_nothing_of_a_pod_that_is_deleted_while_it_writes(shipper: str) -> None:
+    source = f"{shipper}-native"
+    if shipper in ELSEWHERE:
+        needs_its_image(source)
+    deleted_while_writing(source)
+    assert lost(source) == 0, counts(source)
+
+
+@pytest.mark.parametrize("shipper", HERE)
+def test_a_classic_sidecar_that_does_not_stay_loses_what_the_app_writes_after_term(shipper: str) -> None:
+    """The contrast: both get TERM at once, the shipper is gone long before the app has written its last."""
+    source = f"{shipper}-classic"
+    deleted_while_writing(source)
+    assert lost(source) > 0, f"nothing was lost, so this test shows nothing: {counts(source)}"
