@@ -244,6 +244,8 @@ class Connection:
         self._send(b"p", b"SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first)
         challenge = self._expect(11).decode()
         parts = dict(part.split("=", 1) for part in challenge.split(","))
+        if not parts["r"].startswith(nonce):
+            raise ServerError("28000", "the server did not answer this login")
         salted = hashlib.pbkdf2_hmac(
             "sha256",
             unicodedata.normalize("NFKC", password).encode(),
@@ -258,7 +260,7 @@ class Connection:
         self._send(b"p", f"{without_proof},p={base64.b64encode(proof).decode()}".encode())
         final = self._expect(12).decode()
         expected = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), message, "sha256")
-        if not parts["r"].startswith(nonce) or final != f"v={base64.b64encode(expected).decode()}":
+        if final != f"v={base64.b64encode(expected).decode()}":
             raise ServerError("28000", "the server could not prove that it knows the password")
 
     def _expect(self, wanted: int) -> bytes:

@@ -331,17 +331,28 @@ class Wait:
         self.progresses = [Progress(target) for target in self.config["targets"]]
 
     def run(self) -> bool:
-        """Whether enough has come before the deadline, before a target's own timeout, and before all is lost."""
+        """Whether enough has come before the deadline, before a target's own timeout, and before all is lost.
+
+        On a machine so busy that the deadline passes first, every target is still looked at once.
+        """
         for progress in self.progresses:
             threading.Thread(target=self._follow, args=(progress,), daemon=True).start()
         deadline = self.started + self.config["deadline"]
         with self.changed:
-            while (verdict := self._verdict()) is None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self.changed.wait(left)
-            return verdict
+            while True:
+                verdict, now = self._verdict(), time.monotonic()
+                if verdict is None and now >= deadline:
+                    verdict = False
+                if verdict is None:
+                    self.changed.wait(deadline - now)
+                elif verdict or self._all_seen() or now >= deadline + self.config["attempt_timeout"]:
+                    return verdict
+                else:
+                    self.changed.wait(deadline + self.config["attempt_timeout"] - now)
+
+    def _all_seen(self) -> bool:
+        """Whether there is something to say of each target, or of one that settles all."""
+        return all(one.tries for one in self.progresses) or any(one.never for one in self.progresses)
 
     def _verdict(self) -> bool | None:
         """Yes or no as soon as it is clear, whatever is still under way."""
@@ -381,7 +392,7 @@ class Wait:
             progress.over = True
         elif progress.never or left <= 0:
             progress.over = False
-        if progress.over is not None:
+        if progress.over is not None or progress.tries == 1:
             self.changed.notify_all()
 
     def lost(self) -> list[Progress]:

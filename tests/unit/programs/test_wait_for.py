@@ -548,7 +548,7 @@ def test_it_ends_when_what_was_missing_comes(tmp_path: Path) -> None:
 
 def test_it_says_which_one_did_not_come_and_why(tmp_path: Path) -> None:
     (tmp_path / "early").touch()
-    with running(of_file(tmp_path / "early"), of_file(tmp_path / "never"), deadline=2.0) as process:
+    with running(of_file(tmp_path / "early"), of_file(tmp_path / "never"), deadline=0.2) as process:
         code, lines = ended(process)
     assert code == 1
     assert lines[-1].startswith("file never is not there after ")
@@ -651,6 +651,12 @@ def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
         assert a_line(process)
         process.send_signal(signal.SIGTERM)
         assert ended(process)[0] == 128 + signal.SIGTERM
+
+
+def test_every_target_is_looked_at_once_however_short_the_deadline(tmp_path: Path) -> None:
+    wait = program.Wait({**CONFIG, "deadline": 0.0, "targets": [of_file(tmp_path / name) for name in "ab"]})
+    assert wait.run() is False
+    assert [one.said for one in wait.lost()] == ["no such file", "no such file"]
 
 
 def test_looks_come_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
