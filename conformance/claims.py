@@ -185,7 +185,7 @@ def before(first: Moment, second: Moment, by: float = 0.0) -> Claim:
             missing = first.name if one is None else second.name
             return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
         later = replace(one, earliest=one.earliest + by, latest=one.latest + by)
-        return Finding(order(later, two), f"{wanted}: {shown(one)}, {shown(two)}")
+        return Finding(order(later, two), f"{wanted}: at {shown(one)} and at {shown(two)}")
 
     return claim
 
@@ -193,9 +193,9 @@ def before(first: Moment, second: Moment, by: float = 0.0) -> Claim:
 def shown(instant: Instant) -> str:
     """An instant as evidence: the number and whose it is."""
     if instant.clock == "uptime":
-        return f"{instant.earliest:.2f} s of the kernel's clock"
+        return f"{instant.earliest:.2f} s"
     digits = 0 if instant.error else 6
-    return f"{instant.earliest % 3600:.{digits}f} s past the hour ({instant.source.value} stamp)"
+    return f"{instant.earliest % 3600:.{digits}f} s past the hour ({instant.source.value})"
 
 
 # --- words --------------------------------------------------------------------------------------

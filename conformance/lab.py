@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    NotConnected,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.claims import Life
@@ -148,8 +151,8 @@ class Lab:
             grace = self.settings.timeout
             second = self._part(batch, scenes, [*self._manifests(scenes), *more], grace)
         except (ClusterError, BadDefinition) as error:
-            if len(scenes) == 1:
-                return {scenes[0].name: Life(shortfall=str(error))}
+            if len(scenes) == 1 or isinstance(error, NotConnected):
+                return {one.name: Life(shortfall=str(error)) for one in scenes}
             # One object of the batch is refused, and so nothing is applied: the others shall not miss their turn.
             return self._play_one_by_one(batch, scenes)
         return {name: continued(first[name], life) for name, life in second.items()}

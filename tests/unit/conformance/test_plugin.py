@@ -127,7 +127,7 @@ def test_a_deviation_is_told_with_promise_source_evidence_and_timeline(suite: Su
         "made-broken (made up): deviates",
         "promise   a comes before b.",
         "source    this test; since 1.0",
-        "evidence  NO         'a' of main comes before 'b' of main: 2.00 s of the kernel's clock, 1.00 s",
+        "evidence  NO         'a' of main comes before 'b' of main: at 2.00 s and at 1.00 s",
         "Pod conf/broken: Succeeded",
         "1.00  main  b\n          2.00  main  a",
     ):
