@@ -61,15 +61,19 @@ def pod_spec(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     return spec if isinstance(spec, Mapping) else {}
 
 
+# Asked for first and by name: an abstract class is slow to ask for.
+_ATOMS = (str, int, float, type(None))
+
+
 def plain_copy(value: Any) -> Any:
     """A copy of JSON-like data that shares no mapping or list with the original; tuples become lists.
 
     For such data this is several times faster than copy.deepcopy.
     """
-    if isinstance(value, str) or value is None:
+    if isinstance(value, _ATOMS):
         return value
-    if isinstance(value, (dict, Mapping)):
+    if isinstance(value, dict):
         return {key: plain_copy(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain_copy(one) for one in value]
-    return value
+    return {key: plain_copy(one) for key, one in value.items()} if isinstance(value, Mapping) else value
