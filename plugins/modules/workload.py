@@ -54,7 +54,8 @@ options:
       - V(initialized) means that every init container has succeeded and every native sidecar before the app
         has started.
       - V(started) means that every app container has started as well (its startup probe has succeeded).
-      - V(ready) means that the Pod is ready, or the rollout complete.
+      - V(ready) means that the Pod is ready, or the rollout complete, and still is when all the others are. A
+        container without a readiness probe is ready as soon as it runs.
       - V(completed) means that the Pod or Job has succeeded.
     type: str
     default: auto
@@ -75,6 +76,7 @@ options:
     description:
       - Whether to delete an object and make it anew where the change cannot be made in place, or where a Pod or
         Job has failed for good.
+      - Namespaces, PersistentVolumes, their claims and CustomResourceDefinitions are spared for what is in them.
     type: bool
     default: false
   force_conflicts:
