@@ -101,7 +101,7 @@ def main() -> None:
         "python": sys.version.split()[0],
     }
     text = json.dumps(found, indent=2)
-    print(text)
+    sys.stdout.write(f"{text}\n")
     if given.output:
         given.output.write_text(f"{text}\n")
 
