@@ -57,7 +57,7 @@ class Repositories(BaseHTTPRequestHandler):
         headers, _blank, content = done.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in headers.decode().split("\r\n") if ": " in line)
         self.send_response(int(fields.pop("Status", "200").split()[0]))
-        for name, value in fields.items():
+        for name, value in (fields | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)

@@ -32,6 +32,8 @@ FINAL_FOR_GIT = (
     "could not read username",
     "permission denied",
     "host key verification failed",
+    "certificate verification failed",
+    "certificate problem",
     "not found",
     "does not appear to be a git repository",
     "error: 403",
@@ -249,8 +251,6 @@ def git_environment(config: dict[str, Any], work: Path) -> dict[str, str]:
         "advice.detachedHead": "false",
         "init.defaultBranch": "main",
     }
-    if config.get("ca_file"):
-        settings["http.sslCAInfo"] = config["ca_file"]
     if config.get("token_file"):
         parts = urlsplit(config["url"])
         lines = f"echo username={config['username']}; printf password=; cat {config['token_file']}; echo"
@@ -267,6 +267,8 @@ def git_environment(config: dict[str, Any], work: Path) -> dict[str, str]:
     for number, (key, value) in enumerate(settings.items()):
         environment[f"GIT_CONFIG_KEY_{number}"] = key
         environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    if config.get("ca_file"):
+        environment["GIT_SSL_CAINFO"] = config["ca_file"]
     if config.get("ssh_key"):
         environment["GIT_SSH_COMMAND"] = (
             f"ssh -i {config['ssh_key']} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"

@@ -9,17 +9,24 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ansible_collections.podpatterns.core.plugins.module_utils._programs import fetch as program
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.fetch_sources import Git
@@ -83,9 +90,8 @@ def unavailable(config: dict[str, Any]) -> str:
 Answer = tuple[int, bytes, dict[str, str]]
 
 
-@contextmanager
-def serving(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
-    """A server that answers GET and POST as told; its URL."""
+def server_for(answer: Callable[[str, dict[str, str]], Answer]) -> HTTPServer:
+    """A server that answers GET and POST as told."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -100,7 +106,13 @@ def serving(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
 
         def log_message(self, *_words: Any) -> None: ...
 
-    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+@contextmanager
+def serving(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
+    """Such a server while it runs; its URL."""
+    with running(server_for(answer)) as url:
         yield url
 
 
@@ -198,6 +210,61 @@ def test_a_token_goes_to_the_server_and_to_no_other(config: Any, tmp_path: Path,
     assert (volume / "f").read_text() == "content"
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 in one file, signed by nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+@contextmanager
+def over_tls(server: HTTPServer, certificate: Path) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    with running(server) as url:
+        yield url.replace("http:", "https:")
+
+
+def test_a_server_is_believed_by_an_authority_of_ones_own_only(
+    config: Any, volume: Path, certificate: Path
+) -> None:
+    with over_tls(server_for(lambda _path, _headers: (200, b"content", {})), certificate) as url:
+        wanted = http({"url": url, "path": "f"})
+        assert refused(config(wanted)) == f"{url}: self-signed certificate"
+        update(config({**wanted, "ca_file": str(certificate)}))
+    assert (volume / "f").read_text() == "content"
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(config: Any, certificate: Path) -> None:
+    elsewhere = {"Location": "http://files.example.org/f?key=secret"}
+    with over_tls(server_for(lambda _path, _headers: (302, b"", elsewhere)), certificate) as url:
+        said = refused(config({**http({"url": f"{url}/f", "path": "f"}), "ca_file": str(certificate)}))
+    assert said == f"{url}/f redirects from https to http://files.example.org/f"
+
+
 # --- a mounted ConfigMap or Secret -------------------------------------------------------------
 
 
@@ -284,17 +351,22 @@ def origin(tmp_path: Path) -> Origin:
     return made
 
 
-@pytest.fixture
-def git_server(tmp_path: Path, origin: Origin) -> Iterator[str]:
-    """The URL of the repository on the server that the examples use as well."""
+def git_server_for(root: Path) -> HTTPServer:
+    """The server that the examples use as well."""
     spec = importlib.util.spec_from_file_location("git_server", ROOT / "playbooks/files/git/server.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    server = module.server(str(tmp_path), 0, "127.0.0.1")
-    server.RequestHandlerClass.log_message = lambda *_: None
-    with running(server) as url:
+    server: HTTPServer = module.server(str(root), 0, "127.0.0.1")
+    server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[attr-defined]
+    return server
+
+
+@pytest.fixture
+def git_server(tmp_path: Path, origin: Origin) -> Iterator[str]:
+    """The URL of the repository on a running server."""
+    with running(git_server_for(tmp_path)) as url:
         yield f"{url}/{origin.bare.name}"
 
 
@@ -396,6 +468,16 @@ def test_a_private_repository_is_read_with_a_token(
     update(wanted)
     assert (volume / "index.html").read_text() == "one"
     assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_repository_is_read_over_tls_by_an_authority_of_ones_own(
+    config: Any, volume: Path, tmp_path: Path, origin: Origin, certificate: Path
+) -> None:
+    with over_tls(git_server_for(tmp_path), certificate) as url:
+        source = git(f"{url}/{origin.bare.name}")
+        assert "certificate" in refused(config(source))
+        update(config({**source, "ca_file": str(certificate)}))
+    assert (volume / "index.html").read_text() == "one"
 
 
 def test_a_server_that_never_answers_is_given_up(config: Any) -> None:
