@@ -151,7 +151,9 @@ def timed(action: Callable[[], object]) -> float:
 # --- contestants --------------------------------------------------------------------------------
 
 
-def kubectl_apply(cluster: Cluster, name: str, objects: list[dict[str, Any]], wait: str) -> Callable[[], object]:
+def kubectl_apply(
+    cluster: Cluster, name: str, objects: list[dict[str, Any]], wait: str
+) -> Callable[[], object]:
     """kubectl apply, then kubectl wait or rollout status for all."""
     path = cluster.manifest(name, objects)
 
@@ -178,7 +180,11 @@ def core_task(cluster: Cluster, name: str, objects: list[dict[str, Any]]) -> Cal
 def core_loop(cluster: Cluster, name: str, objects: list[dict[str, Any]]) -> Callable[[], object]:
     """One task of kubernetes.core.k8s that loops over the objects."""
     options = {"definition": "{{ item }}", "wait": True, "wait_timeout": TIMEOUT}
-    task = {"kubernetes.core.k8s": options, "loop": objects, "loop_control": {"label": "{{ item.metadata.name }}"}}
+    task = {
+        "kubernetes.core.k8s": options,
+        "loop": objects,
+        "loop_control": {"label": "{{ item.metadata.name }}"},
+    }
     command = cluster.playbook(name, [task])
     return lambda: cluster.run(*command)
 
@@ -353,9 +359,13 @@ def ratios(summary: dict[str, Any]) -> dict[str, float]:
 def main() -> None:
     """Measure all and write one JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kubeconfig", default=os.environ.get("KUBECONFIG"), required="KUBECONFIG" not in os.environ)
+    parser.add_argument(
+        "--kubeconfig", default=os.environ.get("KUBECONFIG"), required="KUBECONFIG" not in os.environ
+    )
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--no-loop", action="store_true", help="leave out kubernetes.core's loop, the slowest")
+    parser.add_argument(
+        "--no-loop", action="store_true", help="leave out kubernetes.core's loop, the slowest"
+    )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,13 @@ def kubectl(*words: str) -> str:
 
 def commit(script: str) -> None:
     """Change the repository's working copy by a script, commit, push."""
-    steps = ["cd /srv/work", script, "git add --all", "git commit --quiet --message change", "git push --quiet"]
+    steps = [
+        "cd /srv/work",
+        script,
+        "git add --all",
+        "git commit --quiet --message change",
+        "git push --quiet",
+    ]
     whole = "\n".join(steps)
     encoded = base64.b64encode(whole.encode()).decode()
     kubectl(f"exec deploy/git --container git -- sh -euc 'echo {encoded} | base64 -d | sh -eu'")

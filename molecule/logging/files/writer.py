@@ -20,8 +20,9 @@ signal.signal(signal.SIGTERM, lambda _signal, _frame: stopped.set())
 def write(first: int, lines: int) -> int:
     """Append numbered lines; the number of the next."""
     with open(PATH, "a", encoding="utf-8") as stream:
-        for number in range(first, first + lines):
-            stream.write(f"source={SOURCE} line={number} {'.' * 60}\n")
+        stream.writelines(
+            f"source={SOURCE} line={number} {'.' * 60}\n" for number in range(first, first + lines)
+        )
     return first + lines
 
 

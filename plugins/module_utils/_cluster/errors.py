@@ -150,7 +150,9 @@ def _wrong_type(match: re.Match[str], secret: bool) -> str:
         return f"{path} must be a {wanted}, not a {match['got'].strip()}"
     said = "" if secret else f" is {value['value']} and"
     scalar = not value["value"].startswith(("map[", "["))
-    return f"{path}{said} must be a {wanted}" + ("; put it in quotes" if wanted == "string" and scalar else "")
+    return f"{path}{said} must be a {wanted}" + (
+        "; put it in quotes" if wanted == "string" and scalar else ""
+    )
 
 
 def _conflicts(refused: Refusal) -> str | None:

@@ -146,7 +146,7 @@ def _judge_controller(workload: Workload, view: View) -> Standing:
     reason = (
         f"{waiting.name}: {_why_pending(waiting, workload.goal)}"
         if waiting
-        else _why_unsettled(workload, item, pods, wanted)
+        else _why_unsettled(item, pods, wanted)
     )
     return Standing(Verdict.PENDING, reason, reached, wanted, troubles)
 
@@ -261,7 +261,7 @@ def _final(kind: str, conditions: Mapping[str, Condition]) -> Condition | None:
     return progress if progress is not None and progress.status == "False" else None
 
 
-def _why_unsettled(workload: Workload, item: Mapping[str, Any], pods: list[PodFacts], wanted: int) -> str:
+def _why_unsettled(item: Mapping[str, Any], pods: list[PodFacts], wanted: int) -> str:
     if len(pods) < wanted:
         held = next((word for field, word in _HELD.items() if item["spec"].get(field)), "")
         return f"{len(pods)} of {wanted} Pods made" + (f", it is {held}" if held else "")
