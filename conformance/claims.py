@@ -7,7 +7,7 @@ telling. Nothing here waits, asks a cluster or knows which Pod a container belon
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
@@ -17,7 +17,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import (
     Instant,
     Order,
-    from_status,
     from_uptime,
     order,
 )
@@ -141,16 +140,6 @@ def end(container: str) -> Moment:
     return Moment(f"end of {container}", mark(container, "end").find)
 
 
-def started_status(container: str) -> Moment:
-    """When the runtime says that the container's last attempt started: whole seconds."""
-
-    def find(life: Life) -> Instant | None:
-        facts = life.facts(container)
-        return from_status(facts.started_at) if facts else None
-
-    return Moment(f"status start of {container}", find)
-
-
 def looked_start(name: str) -> Moment:
     """When the kernel made the process whose /proc/PID/stat somebody looked at under this name."""
 
@@ -162,40 +151,22 @@ def looked_start(name: str) -> Moment:
     return Moment(f"start of the process in {name}", find)
 
 
-def first_line(container: str) -> Moment:
-    """The runtime's stamp on the container's first line: at that moment or shortly before it was written."""
-
-    def find(life: Life) -> Instant | None:
-        return next((line.logged for line in _lines(life, container) if line.logged), None)
-
-    return Moment(f"first line of {container}", find)
-
-
 def _lines(life: Life, container: str) -> list[Line]:
     return [line for one in life.timelines for line in one.lines if line.container == container]
 
 
-def before(first: Moment, second: Moment, by: float = 0.0) -> Claim:
-    """The first came before the second, by more than so many seconds."""
-    wanted = f"{first.name} comes before {second.name}" + (f" by {by:g} s" if by else "")
+def before(first: Moment, second: Moment) -> Claim:
+    """The first came before the second."""
+    wanted = f"{first.name} comes before {second.name}"
 
     def claim(life: Life) -> Finding:
         one, two = first.find(life), second.find(life)
         if one is None or two is None:
             missing = first.name if one is None else second.name
             return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
-        later = replace(one, earliest=one.earliest + by, latest=one.latest + by)
-        return Finding(order(later, two), f"{wanted}: at {shown(one)} and at {shown(two)}")
+        return Finding(order(one, two), f"{wanted}: at {one.earliest:.2f} s and at {two.earliest:.2f} s")
 
     return claim
-
-
-def shown(instant: Instant) -> str:
-    """An instant as evidence: the number and whose it is."""
-    if instant.clock == "uptime":
-        return f"{instant.earliest:.2f} s"
-    digits = 0 if instant.error else 6
-    return f"{instant.earliest % 3600:.{digits}f} s past the hour ({instant.source.value})"
 
 
 # --- words --------------------------------------------------------------------------------------

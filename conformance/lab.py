@@ -44,12 +44,12 @@ class Settings:
     @property
     def timeout(self) -> float:
         """Seconds for the scenes of one area."""
-        return 240.0 * self.timeout_factor
+        return 300.0 * self.timeout_factor
 
     @property
     def patience(self) -> int:
         """Seconds that a container waits for what must come."""
-        return math.ceil(60 * self.timeout_factor)
+        return math.ceil(120 * self.timeout_factor)
 
     @property
     def window(self) -> int:

@@ -39,6 +39,11 @@ serve() {{
   httpd -f -p "$1" -h "${{2:-{BOARD}}}" & server=$!
   within "$PATIENCE" served "http://127.0.0.1:${{1##*:}}/$NAME" && serving
 }}
+answer() {{ told=$(fetch "$url"); }}
+reach() {{
+  event=$1; url=$2
+  if within "$PATIENCE" answer; then say "$event" $told; else say "$event-failed" "$url"; fi
+}}
 tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else say "$event-failed" $told; fi; }}
 """.strip()
 

@@ -31,12 +31,12 @@ LISTENS = {"startupProbe": probe("marked listening")}
 NETWORK = "tell network readlink /proc/self/ns/net"
 
 
-def _localhost(name: str, server: str) -> Scene:
+def _localhost(name: str, server: str, **of_main: Any) -> Scene:
     return scene(
         pod(
             name,
             sidecar("helper", TOKEN, f"serve {server}", "mark listening", **LISTENS),
-            app("main", f"tell fetched fetch http://{HERE}/token"),
+            app("main", f"reach fetched http://{HERE}/token", **of_main),
         )
     )
 
@@ -87,8 +87,7 @@ def _served(name: str, by_name: str, by_number: int, patience: list[dict[str, An
     """A sidecar behind two Services, and a client in another Pod that asks both."""
 
     def ask(way: str) -> str:
-        url = f"http://{way}-{name}/token"
-        return f'within "$PATIENCE" fetch {url}; tell {way} fetch {url}'
+        return f"reach {way} http://{way}-{name}/token"
 
     ports = [{"name": "web", "containerPort": PORT}]
     return scene(
@@ -113,7 +112,7 @@ def _published(name: str, early: bool, window: str) -> Scene:
 
     return scene(
         _service(f"of-{name}", name, PORT, clusterIP="None", publishNotReadyAddresses=early),
-        pod(name, init("early", known, say(window)), app("main", known, say("$((PATIENCE * 2))"))),
+        pod(name, init("early", known, say(window)), app("main", known, say('"$PATIENCE"'))),
     )
 
 
@@ -208,7 +207,7 @@ AREA = Area(
             since="1.0",
             scene=_localhost("localhost", HERE),
             shows=(agree(("helper", "served"), ("main", "fetched")),),
-            twin=_localhost("elsewhere", f"127.0.0.1:{PORT + 1}"),
+            twin=_localhost("elsewhere", f"127.0.0.1:{PORT + 1}", env=HASTY),
         ),
         Behaviour(
             "net-same-ip",
@@ -312,7 +311,7 @@ AREA = Area(
             scene=_published("not-yet-published", False, '"$WINDOW"'),
             shows=(says("early", "name", "unknown"), says("main", "name", "known")),
             # The documented way to have addresses published early, as service meshes and databases want it.
-            twin=_published("published-early", True, "$((PATIENCE * 2))"),
+            twin=_published("published-early", True, '"$PATIENCE"'),
         ),
         Behaviour(
             "net-hostname-uts",

@@ -241,7 +241,7 @@ AREA = Area(
                         "main",
                         f"tell first-try {TRY}",
                         "mark tried",
-                        f'within "$PATIENCE" {TRY} && say connected',
+                        f"reach connected http://{SERVER}/main",
                     ),
                 )
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -96,3 +97,26 @@ def test_a_sidecar_stays_until_it_gets_term_and_exits_0(sidecar: subprocess.Pope
         "end",
     ]
     assert sidecar.wait(10) == 0
+
+
+ADDRESS = "127.0.0.1:18099"
+
+
+@pytest.mark.skipif(shutil.which("busybox") is None, reason="serving takes a busybox, which is not on PATH")
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([f"serve {ADDRESS} && say mine", "kill $server"], ["mine", "end"]),
+        ([f"serve {ADDRESS}", f"serve {ADDRESS} || say taken", "kill %1"], ["taken", "end"]),
+        (
+            [f"serve {ADDRESS}; echo hello > {BOARD}/x; reach got http://{ADDRESS}/x", "kill $server"],
+            ["got hello", "end"],
+        ),
+        ([f"PATIENCE=1; reach got http://{ADDRESS}/x"], [f"got-failed http://{ADDRESS}/x", "end"]),
+    ],
+    ids=["free port", "taken port", "answer", "no answer"],
+)
+def test_words_of_the_network(tmp_path: Path, lines: list[str], words: list[str]) -> None:
+    command = ["busybox", *on_board(until_its_end(*lines), tmp_path)]
+    done = subprocess.run(command, env=PATIENT, check=True, stdout=subprocess.PIPE, text=True)
+    assert said(list(stamps_in(lines_of("one", 0, done.stdout.splitlines())))) == words
