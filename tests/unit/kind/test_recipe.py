@@ -119,3 +119,18 @@ def test_an_image_that_does_not_say_what_it_is_is_refused() -> None:
         ValueError, match=r"x/Containerfile has no label org\.opencontainers\.image\.description"
     ):
         recipe.workload("x", 'FROM scratch\nLABEL org.podpatterns.names="docker.io/library/x:latest"\n')
+
+
+def test_a_program_of_our_own_is_built_from_the_modules_that_its_image_names() -> None:
+    text = (
+        'FROM scratch\nLABEL org.podpatterns.names="docker.io/x/x:1"\n'
+        'LABEL org.opencontainers.image.description="x"\n'
+        'LABEL org.podpatterns.go.modules="\\\n example.org/a@v1.0.0 \\\n example.org/b@v2.0.0"\n'
+        'LABEL org.podpatterns.wheels="x-server==1.2.3"\n'
+    )
+    described = recipe.workload("x", text)
+    assert described.wheels == ("x-server==1.2.3",)
+    build = recipe.own_program("x", described.go_modules, {"main.go": "package main\n"})
+    assert build.module.requires == {"example.org/a": "v1.0.0", "example.org/b": "v2.0.0"}
+    assert build.packages == {"podpatterns.invalid/x": "x"}
+    assert build.digest != recipe.own_program("x", described.go_modules, {"main.go": "package x\n"}).digest

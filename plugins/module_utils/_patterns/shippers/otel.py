@@ -102,7 +102,7 @@ def _exporter(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
         return {"elasticsearch": {**settings, **_elasticsearch(plan)}}, extensions
     # Loki has an OTLP endpoint of its own.
     endpoint = output.url.rstrip("/") + ("/otlp" if output.type == "loki" else "")
-    return {"otlp_http": {**settings, "endpoint": _plain(endpoint), "timeout": "5s"}}, extensions
+    return {"otlp_http": {**settings, "endpoint": _plain(endpoint), "timeout": "10s"}}, extensions
 
 
 def _elasticsearch(plan: Plan) -> dict[str, Any]:
