@@ -14,8 +14,7 @@ from .mesh_keys import LINKERD_NATIVE
 # The first release in which each switch for native sidecars is read.
 ISTIO_NATIVE = (1, 24)
 LINKERD_ALPHA, LINKERD_BETA, LINKERD_GA = (2, 15), (2, 19), (2, 20)
-# From here on a mesh injects native sidecars by itself (Istio where every kubelet is 1.33 or newer).
-NATIVE_BY_DEFAULT = {"istio": (1, 27), "linkerd": LINKERD_GA}
+
 NEWEST = {"istio": (1, 27), "linkerd": LINKERD_GA}
 API_GROUPS = {"istio": "networking.istio.io", "linkerd": "linkerd.io"}
 PROXIES = {"istio": "istio-proxy", "linkerd": "linkerd-proxy"}
