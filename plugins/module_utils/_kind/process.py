@@ -10,6 +10,7 @@ import selectors
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,45 +43,55 @@ def run(
     on_line: Callable[[str], None] | None = None,
     on_idle: Callable[[], None] | None = None,
 ) -> str:
-    """Run command to its end and return its standard output and error, as one text.
+    """Run command to its end and return its standard output.
 
-    environment is added to the process's own. on_idle is called about once a second while the command runs.
-    Raises CommandFailed with the last lines of output.
+    environment is added to the process's own. on_line sees the lines of both output and error, which are one text
+    then; on_idle is called about once a second while the command runs. log gets both as well.
+    Raises CommandFailed with the last lines of both.
     """
-    try:
-        process = subprocess.Popen(
-            list(command),
-            env={**os.environ, **(environment or {})},
-            cwd=cwd,
-            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A group of its own, so that what the command has started can be ended with it.
-            process_group=0,
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                list(command),
+                env={**os.environ, **(environment or {})},
+                cwd=cwd,
+                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if on_line else errors,
+                # A group of its own, so that what the command has started can be ended with it.
+                process_group=0,
+            )
+        except OSError as error:
+            raise CommandFailed(f"Failed to run {command[0]}: {error.strerror}", None, "") from error
+        try:
+            reason, output = _follow(process, stdin, timeout, on_line, on_idle)
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            if process.stdout:
+                process.stdout.close()
+        errors.seek(0)
+        everything = output + _text(errors.read())
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(f"$ {shlex.join(command)}\n{everything}\n")
+    if reason:
+        raise CommandFailed(
+            f"Failed to run {_short(command)}: {reason}{_tail(everything)}", process.returncode, everything
         )
-    except OSError as error:
-        raise CommandFailed(f"Failed to run {command[0]}: {error.strerror}", None, "") from error
-    try:
-        return _follow(process, command, stdin, timeout, log, on_line, on_idle)
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    finally:
-        if process.stdout:
-            process.stdout.close()
+    return output
 
 
 def _follow(
     process: subprocess.Popen[bytes],
-    command: Sequence[str],
     stdin: str | None,
     timeout: float,
-    log: Path | None,
     on_line: Callable[[str], None] | None,
     on_idle: Callable[[], None] | None,
-) -> str:
+) -> tuple[str, str]:
+    """Why the command failed, empty where it did not, and its output."""
     if stdin is not None and process.stdin is not None:
         process.stdin.write(stdin.encode())
         process.stdin.close()
@@ -88,13 +99,14 @@ def _follow(
     output = bytearray()
     pending = b""
     for chunk in _chunks(process):
-        if CANCELLED.is_set():
-            raise CommandFailed(
-                f"Failed to run {_short(command)}: stopped, since another step failed", None, ""
+        if CANCELLED.is_set() or time.monotonic() > deadline:
+            _end(process)
+            reason = (
+                "stopped, since another step failed"
+                if CANCELLED.is_set()
+                else f"not done after {timeout:.0f} s"
             )
-        if time.monotonic() > deadline:
-            reason = f"not done after {timeout:.0f} s{_tail(output)}"
-            raise CommandFailed(f"Failed to run {_short(command)}: {reason}", None, _text(output))
+            return reason, _text(output)
         if on_idle:
             on_idle()
         output += chunk
@@ -103,14 +115,14 @@ def _follow(
             for line in lines:
                 on_line(_text(line))
     process.wait(timeout=max(1.0, deadline - time.monotonic()))
-    if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as stream:
-            stream.write(f"$ {shlex.join(command)}\n{_text(output)}\n")
-    if process.returncode != 0:
-        reason = f"exit code {process.returncode}{_tail(output)}"
-        raise CommandFailed(f"Failed to run {_short(command)}: {reason}", process.returncode, _text(output))
-    return _text(output)
+    return f"exit code {process.returncode}" if process.returncode else "", _text(output)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the command and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -149,6 +161,6 @@ def _text(output: bytes | bytearray) -> str:
     return output.decode(errors="replace")
 
 
-def _tail(output: bytes | bytearray) -> str:
-    lines = [line.strip() for line in _text(output).splitlines() if line.strip()]
+def _tail(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return ": " + " | ".join(lines[-LAST_LINES:]) if lines else ""

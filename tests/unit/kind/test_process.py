@@ -13,13 +13,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._kind.process imp
 )
 
 
-def test_output_and_error_are_one_text() -> None:
-    assert run(["sh", "-c", "echo out; echo err >&2"]) == "out\nerr\n"
+def test_warnings_are_no_output() -> None:
+    assert run(["sh", "-c", "echo out; echo warning >&2"]) == "out\n"
 
 
-def test_lines_are_seen_as_they_come() -> None:
+def test_lines_of_output_and_error_are_seen_as_they_come() -> None:
     lines: list[str] = []
-    run(["sh", "-c", "printf 'a\nb\n'"], on_line=lines.append)
+    run(["sh", "-c", "echo a; echo b >&2"], on_line=lines.append)
     assert lines == ["a", "b"]
 
 
@@ -56,5 +56,5 @@ def test_a_failure_that_is_an_answer_is_no_error() -> None:
 
 def test_the_output_is_kept_in_a_log(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "dev.log"
-    run(["echo", "hello"], log=log)
-    assert log.read_text() == "$ echo hello\nhello\n\n"
+    run(["sh", "-c", "echo hello; echo careful >&2"], log=log)
+    assert log.read_text() == "$ sh -c 'echo hello; echo careful >&2'\nhello\ncareful\n\n"
