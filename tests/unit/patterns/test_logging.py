@@ -271,6 +271,35 @@ def test_a_single_quote_of_the_user_s_ends_nothing_in_fluentd() -> None:
     assert r"team 'it\'s #{ENV}'" in told(shipper="fluentd", fields={"team": "it's #{ENV}"})
 
 
+FLUENTD_OUTPUTS = [
+    {"type": "stdout"},
+    {**HTTP, "secret": "a", "username_key": "b", "password_key": "c", "ca_secret": "d", "verify": False},
+    {"type": "forward", "host": "a", "secret": "b", "token_key": "c", "ca_secret": "d"},
+    {
+        "type": "elasticsearch",
+        "url": "http://a",
+        "index": "b",
+        "secret": "c",
+        "username_key": "d",
+        "password_key": "e",
+    },
+    LOKI,
+]
+
+
+@pytest.mark.parametrize("output", FLUENTD_OUTPUTS, ids=[one["type"] for one in FLUENTD_OUTPUTS])
+def test_fluentd_s_sections_are_closed_as_they_were_opened(output: dict[str, Any]) -> None:
+    sections: list[str] = []
+    for line in told(shipper="fluentd", image="a/b:c", output=output).splitlines():
+        text = line.strip()
+        assert line.startswith("  " * (len(sections) - text.startswith("</"))), f"{line!r} is in {sections}"
+        if text.startswith("</"):
+            assert sections.pop() == text[2:-1], text
+        elif text.startswith("<"):
+            sections.append(text[1:-1].split()[0])
+    assert sections == []
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 WRONG = [
