@@ -72,7 +72,7 @@ class Lab:
 
     def close(self) -> None:
         """Wait until every namespace that was made is gone."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + 3 * PATIENCE
         for name in self._left:
             gone = wait_until(
                 self.api, NAMESPACES, "", name, lambda item: item is None, deadline, lambda: None

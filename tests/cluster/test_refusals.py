@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import (
-    DEPLOYMENTS,
-    PODS,
-    STATEFUL_SETS,
-)
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import DEPLOYMENTS, PODS
 
 from .lab import CONFIG_MAPS, Manifest, Space, config_map, container, named, pod, workload
 
@@ -264,14 +260,3 @@ def test_a_namespace_made_for_a_definition_goes_with_it(space: Space) -> None:
     assert "exceeded quota: none" in said
     assert space.ready(config_map("web"), namespace=name, create_namespace=True).changed
     space.lab.forget(name)
-
-
-def test_a_job_that_is_taken_back_takes_its_pods_along(space: Space) -> None:
-    quota = {**named("ResourceQuota", "small"), "spec": {"hard": {"pods": "1"}}}
-    space.ready(quota)
-    job = workload("Job", "job", pod("x", restartPolicy="Never"))
-    space.refused(job, pod("a"), pod("b"))
-    outcome = space.ready(pod("c"))
-    assert outcome.results[0].standing.verdict == "done"
-    assert space.names(PODS) == ["c"]
-    assert space.names(STATEFUL_SETS) == []
