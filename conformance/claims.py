@@ -29,13 +29,14 @@ class Life:
     """The evidence of one scene.
 
     timelines of its Pods, looks by name; shortfall says which goal was not reached, answer what the server says to
-    a scene that it was only asked about.
+    a scene that it was only asked about, gaps what could not be read.
     """
 
     timelines: tuple[Timeline, ...] = ()
     looks: Mapping[str, str] = field(default_factory=dict)
     shortfall: str = ""
     answer: str = ""
+    gaps: tuple[str, ...] = ()
 
     def stamp(self, container: str, event: str) -> Stamp | None:
         """The first stamp of this event by this container."""

@@ -39,33 +39,34 @@ class Witness:
 
     def life(self, scene: Scene, results: Sequence[Result]) -> Life:
         """The evidence of one scene, from what the run tells of each of its Pods."""
+        gaps: list[str] = []
         timelines = tuple(
-            replace(timeline, lines=tuple(self._lines(timeline)))
+            replace(timeline, lines=tuple(self._lines(timeline, gaps)))
             for result in results
             for timeline in result.timelines
         )
         short = [result for result in results if result.standing.verdict is not Standing.DONE]
         shortfall = "" if scene.stuck else "; ".join(_shortfall(result) for result in short)
         looked = {} if short or blindness() else dict(self._looks(scene, timelines))
-        return Life(timelines, looked, shortfall)
+        return Life(timelines, looked, shortfall, gaps=tuple(gaps))
 
-    def _lines(self, timeline: Timeline) -> Iterator[Line]:
-        pod = timeline.pod
-        for container in pod.containers:
+    def _lines(self, timeline: Timeline, gaps: list[str]) -> Iterator[Line]:
+        for container in timeline.pod.containers:
             if container.last is not None:
                 number = container.restarts - (0 if container.state == "waiting" else 1)
-                yield from self._log(timeline, container.name, number, previous=True)
+                yield from self._log(timeline, container.name, number, gaps, previous=True)
             if container.state != "waiting":
-                yield from self._log(timeline, container.name, container.restarts)
+                yield from self._log(timeline, container.name, container.restarts, gaps)
 
     def _log(
-        self, timeline: Timeline, container: str, attempt: int, previous: bool = False
+        self, timeline: Timeline, container: str, attempt: int, gaps: list[str], previous: bool = False
     ) -> Iterable[Line]:
         pod = timeline.pod
         try:
             log = log_lines(self.api, pod.namespace, pod.name, container, previous=previous, timestamps=True)
-        except ClusterError:
-            return ()  # a log that is gone is a gap in the evidence, and claims say so
+        except ClusterError as error:
+            gaps.append(f"the log of {container}, attempt {attempt}, cannot be read: {error}")
+            return ()
         return lines_of(container, attempt, log)
 
     def _looks(self, scene: Scene, timelines: Sequence[Timeline]) -> Iterator[tuple[str, str]]:

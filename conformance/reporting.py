@@ -24,8 +24,8 @@ def _report(area: Area, behaviour: Behaviour, judgement: Judgement) -> Iterator[
     yield f"source    {behaviour.source}; since {behaviour.since}{need}"
     for finding in judgement.findings:
         yield f"evidence  {WORDS[finding.answer]:<10} {finding.evidence}"
-    if judgement.life.shortfall:
-        yield f"evidence  {WORDS[Order.TIE]:<10} {judgement.life.shortfall}"
+    for lacking in filter(None, (judgement.life.shortfall, *judgement.life.gaps)):
+        yield f"evidence  {WORDS[Order.TIE]:<10} {lacking}"
     for timeline in judgement.life.timelines:
         yield ""
         yield from table(timeline)
