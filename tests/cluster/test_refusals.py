@@ -82,7 +82,7 @@ def test_what_the_server_refuses_is_told_in_one_sentence(
             "data holds a value that is not base64 (illegal base64 data at input byte 7);"
             " plain text belongs into stringData",
         ),
-        ({"stringData": {"password": {"is": SECRET}}}, "stringData.password must be a string"),
+        ({"stringData": {"password": {"is": SECRET}}}, "stringData.password is a map and must be a string"),
     ],
 )
 def test_a_refused_secret_shows_no_value(space: Space, fields: dict[str, Any], sentence: str) -> None:

@@ -148,11 +148,11 @@ def _wrong_type(match: re.Match[str], secret: bool) -> str:
     value = _GO_VALUE.match(match["got"].strip())
     if value is None:  # just the name of a type
         return f"{path} must be a {wanted}, not a {match['got'].strip()}"
-    said = "" if secret else f" is {value['value']} and"
-    scalar = not value["value"].startswith(("map[", "["))
-    return f"{path}{said} must be a {wanted}" + (
-        "; put it in quotes" if wanted == "string" and scalar else ""
-    )
+    found = value["value"]
+    if found.startswith(("map[", "[")):
+        return f"{path} is a {'list' if found.startswith('[') else 'map'} and must be a {wanted}"
+    said = "" if secret else f" is {found} and"
+    return f"{path}{said} must be a {wanted}" + ("; put it in quotes" if wanted == "string" else "")
 
 
 def _conflicts(refused: Refusal) -> str | None:
