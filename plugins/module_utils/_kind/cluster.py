@@ -177,6 +177,10 @@ class Cluster:
 
     def delete(self, merged_into: Path | None = None) -> None:
         """Take nodes, volumes and the entries in kubeconfig files away."""
+        # Nodes that are going away need no orderly shutdown, which would take them long.
+        running = [node for node, up in self._engine.containers(self.name).items() if up]
+        if running:
+            self._engine.asks("kill", *running)
         for kubeconfig in filter(None, (merged_into, self.kubeconfig)):
             self._call("delete", "cluster", "--name", self.name, "--kubeconfig", str(kubeconfig), timeout=300)
 
