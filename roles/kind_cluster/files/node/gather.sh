@@ -7,6 +7,7 @@ plugins=$(find /usr/lib -path '*/xtables/*.so')
 mkdir -p "$out/usr/bin" "$out/usr/sbin" "$out/usr/lib" "$out/usr/lib64" "$out/etc" "$out/run" "$out/tmp"
 for name in bin sbin lib lib64; do ln -s "usr/$name" "$out/$name"; done
 # shellcheck disable=SC2086  # lists of names without blanks
+# shellcheck disable=SC2086  # they are lists of words
 for file in $programs $plugins $(ldd $programs $plugins | sed -n 's,[^/]*\(/[^ ]*\) (0x.*,\1,p' | sort -u); do
   case $file in
     /usr/*) target=$out$file ;;
