@@ -60,7 +60,8 @@ def needs_its_image(name: str) -> None:
 
 
 def deleted_while_writing(source: str) -> None:
-    counts(source, at_least=WRITTEN_BEFORE_DELETION)
+    found = counts(source, at_least=WRITTEN_BEFORE_DELETION)
+    assert found["received"] >= WRITTEN_BEFORE_DELETION, f"{source} is too slow, or does not ship: {found}"
     kubectl(f"delete pod {source} --wait")
 
 
