@@ -17,7 +17,8 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition i
     parse,
 )
 
-NATIVE, BEFORE_NATIVE = (1, 29), (1, 28)
+NATIVE = (1, 29)
+BEFORE_NATIVE = (1, 28)
 
 
 def compose(
