@@ -119,15 +119,15 @@ BEHIND_READINESS = scene(
     )
 )
 
-# A hook that stays until it has seen the next container, or until the window is over.
-SLOW_HOOK = {"postStart": hook("hook_say hook-begin", "linger next", "hook_say hook-end", "tick")}
+# A hook that stays until it has seen the next container, or until the window is over; a container that is not a
+# sidecar stays for its hook.
+SLOW_HOOK = {
+    "postStart": hook("hook_say hook-begin", "linger next", "hook_say hook-end", "tick", "mark hook-done")
+}
 HOOK_OF_SIDECAR = scene(pod("hook-of-sidecar", sidecar("hooked", lifecycle=SLOW_HOOK), app("next")))
-HOOK_OF_APP = scene(
-    pod("hook-of-app", app("hooked", "await next", "linger never", lifecycle=SLOW_HOOK), app("next"))
-)
-HOOK_LISTED_LAST = scene(
-    pod("hook-listed-last", app("next"), app("hooked", "await next", "linger never", lifecycle=SLOW_HOOK))
-)
+HOOKED_APP = app("hooked", "await next", "await hook-done", lifecycle=SLOW_HOOK)
+HOOK_OF_APP = scene(pod("hook-of-app", HOOKED_APP, app("next")))
+HOOK_LISTED_LAST = scene(pod("hook-listed-last", app("next"), HOOKED_APP))
 
 SERVER = "127.0.0.1:8080"
 TRY = f"fetch http://{SERVER}/main"
@@ -135,7 +135,8 @@ TRY = f"fetch http://{SERVER}/main"
 REFUSED = ("ErrImagePull", "ImagePullBackOff")
 # A name in a domain that is reserved to have no hosts.
 NO_IMAGE = "registry.invalid/no/such:image"
-LINGER_LONG = [value("WINDOW", "8")]
+# Long enough for the state of a busy node to arrive.
+LINGER_LONG = [value("WINDOW", "20")]
 
 
 def _in_place(name: str, address: dict[str, Any], note: str) -> Scene:
