@@ -18,7 +18,15 @@ from .lab import PATIENCE, Lab, Space, container, pod
 ISTIO = "networking.istio.io"
 
 
-@pytest.fixture
+def await_group(lab: Lab, served: bool) -> None:
+    """Until the server serves Istio's API group, or no longer does."""
+    deadline = time.monotonic() + PATIENCE
+    while (ISTIO in api_groups(lab.api)) is not served:
+        assert time.monotonic() < deadline, f"{ISTIO} is {'never' if served else 'still'} served"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
 def left_by_istio(lab: Lab) -> Iterator[None]:
     """A definition of Istio's API group, as it stays when Istio is removed: no injector looks at any Pod."""
     if ISTIO in api_groups(lab.api):
@@ -34,12 +42,10 @@ def left_by_istio(lab: Lab) -> Iterator[None]:
     }
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     lab.api.request("post", path, body=definition)
-    deadline = time.monotonic() + PATIENCE
-    while ISTIO not in api_groups(lab.api):
-        assert time.monotonic() < deadline, "the definition is never served"
-        time.sleep(0.1)
+    await_group(lab, served=True)
     yield
     lab.api.request("delete", f"{path}/leftovers.{ISTIO}")
+    await_group(lab, served=False)
 
 
 def test_a_mesh_that_is_not_there_is_missed_before_anything_is_deployed(space: Space) -> None:
