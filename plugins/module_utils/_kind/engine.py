@@ -85,6 +85,8 @@ class Engine:
             "build",
             "--quiet",
             "--network=host",
+            # The digest in the name is cache enough; layers between would pile up without a name.
+            *(["--layers=false"] if self.name == "podman" else []),
             *extra,
             "--file",
             str(context / file),
