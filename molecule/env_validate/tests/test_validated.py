@@ -29,11 +29,11 @@ def findings(pod: str) -> list[str]:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     assert findings("wrong") == [
-        "TOKEN still holds a placeholder",
         "DATABASE_URL is not set",
-        "STAGE is none of test, production",
-        "PORT is not a port number from 1 to 65535",
         "LOG_LEVEL does not match debug|info|error",
+        "PORT is not a port number from 1 to 65535",
+        "STAGE is none of test, production",
+        "TOKEN still holds a placeholder",
         "/settings/shop.conf: No such file or directory",
     ]
 
