@@ -160,10 +160,7 @@ def test_a_workload_that_is_deleted_meanwhile_has_failed(space: Space) -> None:
 
     waiting = pod("web", init=[container("wait", STAY)])
     outcome = run(space.api, Request([waiting], space.name, timeout=PATIENCE), delete)
-    assert outcome.message == (
-        f"Failed to wait for Pod {space.name}/web to be ready: it was deleted by somebody else while it"
-        " was waited for"
-    )
+    assert outcome.message == f"Failed to wait for Pod {space.name}/web to be ready: it has been deleted"
 
 
 def test_a_suspended_job_says_that_it_is(space: Space) -> None:

@@ -23,6 +23,9 @@ _HELD = {"suspend": "suspended", "paused": "paused"}
 _WAITED_FOR = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
 
 
+DELETED = "it has been deleted"
+
+
 class Verdict(StrEnum):
     """How a workload stands to its goal."""
 
@@ -84,7 +87,7 @@ def standing(workload: Workload, view: View) -> Standing:
     if workload.goal == "exists":
         return Standing(Verdict.DONE, "exists", 1, 1)
     if workload.uid in view.gone:
-        return _failed(Trouble("Deleted", "it was deleted by somebody else while it was waited for", False))
+        return _failed(Trouble("Deleted", DELETED, False))
     judge = _judge_pod if workload.kind == "Pod" else _judge_controller
     return judge(workload, view)
 
@@ -115,10 +118,21 @@ def _judge_pod(workload: Workload, view: View) -> Standing:
                 "Completed", f"it has run to its end, so it will never be {workload.goal}", False, pod.name
             )
         )
+    if pod.deleting and (workload.goal != "completed" or pod.phase == "Failed"):
+        # What its containers do from here on is a consequence.
+        return _failed(_taken_away(pod))
     troubles = tuple(pod_troubles(pod, view.events_about(workload.uid)))
     if any(not trouble.heals for trouble in troubles):
         return _failed(*troubles)
     return Standing(Verdict.PENDING, _why_pending(pod, workload.goal), 0, 1, troubles)
+
+
+def _taken_away(pod: PodFacts) -> Trouble:
+    disruption = pod.conditions.get("DisruptionTarget")
+    if disruption is None or not disruption.true:
+        return Trouble("Deleted", DELETED, False, pod.name)
+    reason = disruption.reason or "Disrupted"
+    return Trouble(reason, f"{DELETED}: {_one_line(disruption.message)} ({reason})", False, pod.name)
 
 
 def _judge_controller(workload: Workload, view: View) -> Standing:

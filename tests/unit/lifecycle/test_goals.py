@@ -102,7 +102,20 @@ CRASHED = pod(init={"a": ended(3)}, app={"app": waiting("PodInitializing")}, pha
         ("ready", CRASHED, "failed", "init container a failed with exit code 3"),
         ("exists", CRASHED, "done", "exists"),
         ("ready", pod(app={"app": {}}, node=None), "pending", "waits for a node"),
-        ("ready", ready(deleting=True), "pending", "is being deleted"),
+        ("ready", ready(deleting=True), "failed", "it has been deleted"),
+        (
+            "initialized",
+            pod(init={"a": ended(137)}, app={"app": {}}, deleting=True),
+            "failed",
+            "it has been deleted",
+        ),
+        ("completed", ready(policy="Never", deleting=True), "pending", "is being deleted"),
+        (
+            "completed",
+            pod(app={"app": ended(137)}, phase="Failed", policy="Never", deleting=True),
+            "failed",
+            "it has been deleted",
+        ),
         (
             "ready",
             pod(sidecar={"p": running(started=False, ready=False)}, app={"app": {}}),
@@ -132,6 +145,21 @@ def test_a_pod_that_may_heal_is_pending_with_its_trouble() -> None:
     assert [one.reason for one in found.troubles] == ["Error"]
 
 
+def test_a_pod_that_has_to_make_room_says_so() -> None:
+    item = pod(app={"app": {}}, deleting=True)
+    item["status"]["conditions"] = [
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": "preempting to accommodate a higher priority pod",
+        }
+    ]
+    assert stands("Pod", "ready", item)[1] == (
+        "it has been deleted: preempting to accommodate a higher priority pod (PreemptionByScheduler)"
+    )
+
+
 def test_a_pod_that_has_not_been_seen_is_pending() -> None:
     assert stands("Pod", "ready") == ("pending", "not seen yet", 0, 1)
 
@@ -143,7 +171,7 @@ def test_a_namesake_with_another_uid_does_not_count() -> None:
 def test_a_workload_that_somebody_deletes_has_failed() -> None:
     view = seen(NOT_READY)
     view.remove(NOT_READY)
-    assert standing(workload("Pod"), view).reason == "it was deleted by somebody else while it was waited for"
+    assert standing(workload("Pod"), view).reason == "it has been deleted"
 
 
 # --- controllers --------------------------------------------------------------------------------
