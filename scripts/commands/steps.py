@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from types import FrameType
 from typing import BinaryIO
 
@@ -48,6 +49,8 @@ class Runner:
         self.logs = logs
         self.env = dict(env)
         self._children: list[subprocess.Popen[bytes]] = []
+        self._starting = Lock()
+        self._stopped = False
         logs.mkdir(parents=True, exist_ok=True)
 
     def log(self, title: str) -> Path:
@@ -57,10 +60,12 @@ class Runner:
     def show(self, step: Step) -> bool:
         """Run one step with its output on the terminal as well; true when it succeeds."""
         print(f"--- {step.title}", flush=True)
+        self._stopped = False
         log = self.log(step.title)
         with log.open("wb") as output, log.open("rb") as tail:
-            child = self._start(step, output)
             try:
+                with ThreadPoolExecutor(max_workers=1) as pool:
+                    child = pool.submit(self._start, step, output).result()
                 while True:
                     ended = _ended_within(child, GLANCE_SECONDS)
                     sys.stdout.write(tail.read().decode(errors="replace"))
@@ -78,6 +83,7 @@ class Runner:
         `at_once` is how many run at a time; as many as there are cores where it is not given.
         """
         succeeded = True
+        self._stopped = False
         with ThreadPoolExecutor(max_workers=at_once or os.cpu_count()) as pool:
             waiting = {pool.submit(self._quietly, step): step for step in steps}
             try:
@@ -95,7 +101,9 @@ class Runner:
         return succeeded
 
     def stop(self) -> None:
-        """End what still runs, with all that it started: ask first, then insist."""
+        """End what still runs, with all that it started: ask first, then insist. Nothing starts meanwhile."""
+        with self._starting:
+            self._stopped = True
         # A shell's background processes do not hear SIGINT: what outlives its step is not waited for so long.
         self._signal(signal.SIGINT, 20, lambda child: child.poll() is None)
         self._signal(signal.SIGTERM, 10, _group_lives)
@@ -119,18 +127,22 @@ class Runner:
         return code, time.monotonic() - began
 
     def _start(self, step: Step, output: BinaryIO) -> subprocess.Popen[bytes]:
-        # Output goes to a file, not a pipe: a daemon that a step leaves behind cannot hold us up.
-        # A session of its own lets us end the step with all its children, and keeps the terminal's Ctrl-C from it.
-        child = subprocess.Popen(
-            list(step.argv),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**self.env, **step.env},
-            cwd=step.cwd,
-            start_new_session=True,
-        )
-        self._children.append(child)
+        """Start a step. Called in a thread: signals interrupt the main one, so no child is lost at its birth."""
+        with self._starting:
+            if self._stopped:
+                raise KeyboardInterrupt
+            # Output goes to a file, not a pipe: a daemon that a step leaves behind cannot hold us up.
+            # A session of its own lets us end a step with all it started, and keeps the terminal's Ctrl-C from it.
+            child = subprocess.Popen(
+                list(step.argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**self.env, **step.env},
+                cwd=step.cwd,
+                start_new_session=True,
+            )
+            self._children.append(child)
         return child
 
 
