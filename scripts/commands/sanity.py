@@ -11,7 +11,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 from artefact import COLLECTION
-from environment import ROOT, cache
+from environment import ROOT, cache, locked
 from steps import Runner, Step
 
 # The version of pip that ansible-test names in the file name which it looks for before it downloads.
@@ -29,7 +29,6 @@ def sanity(run: Runner, tree: Path, venv: Path) -> tuple[bool, int]:
     home = cache() / "sanity"
     (home / BOOTSTRAP).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("get_pip.py"), home / BOOTSTRAP)
-    settings = _pip_settings(home, venv)
     env = {
         "HOME": str(home),
         # ansible-test tries every Python on PATH: shims of a version manager would lead it astray.
@@ -38,10 +37,12 @@ def sanity(run: Runner, tree: Path, venv: Path) -> tuple[bool, int]:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["ansible-test", "sanity", "--python", version, "--color", "no"]
     step = Step("ansible-test sanity", command, env, collection)
-    try:
-        succeeded = run.show(step)
-    finally:
-        settings.unlink()  # it may hold a password of a package index
+    with locked(home / "lock"):
+        settings = _pip_settings(home, venv)
+        try:
+            succeeded = run.show(step)
+        finally:
+            settings.unlink()  # it may hold a password of a package index
     count = run.log(step.title).read_text(errors="replace").count("Running sanity test ")
     return succeeded and count > 0, count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -208,9 +209,9 @@ def _one(parts: Parts, name: str) -> Outcome:
     work: Callable[[], bool] = getattr(parts, name)
     try:
         succeeded = work()
-    except EnvironmentFailed as failure:
+    except (EnvironmentFailed, OSError, subprocess.SubprocessError) as failure:
         print(failure, flush=True)
-        succeeded, parts.note = False, "no environment"
+        succeeded, parts.note = False, str(failure)
     return Outcome(name, succeeded, time.monotonic() - began, parts.note)
 
 
