@@ -90,6 +90,10 @@ class Lab:
         }
 
 
+class _Heard(Exception):
+    """What was listened for has been told."""
+
+
 @dataclass
 class Space:
     """A namespace to work in."""
@@ -114,6 +118,18 @@ class Space:
         outcome = self.deploy(*manifests, **options)
         assert outcome.message is None, outcome.message
         return outcome
+
+    def told(self, words: str, *manifests: Manifest, **options: Any) -> str:
+        """The first line with these words that a run of the definition tells while it waits; then it is left."""
+
+        def listen(line: str) -> None:
+            if words in line:
+                raise _Heard(line)
+
+        given = {"namespace": self.name, "timeout": PATIENCE, "grace": PATIENCE, **options}
+        with pytest.raises(_Heard) as heard:
+            run(self.api, Request(list(manifests), **given), listen)
+        return str(heard.value)
 
     def refused(self, *manifests: Manifest | str, **options: Any) -> str:
         """The sentence with which a definition is refused."""

@@ -247,7 +247,7 @@ def test_absent_in_a_namespace_or_of_a_kind_that_does_not_exist(space: Space) ->
 def test_absent_says_what_it_still_waits_for(space: Space) -> None:
     held = named("ConfigMap", "held", finalizers=["example.com/held"])
     space.ready(held)
-    said = space.refused(held, present=False, timeout=4)
+    said = space.refused(held, present=False, timeout=12)
     assert said == (
         f"Failed to delete ConfigMap {space.name}/held: it is still there at the end of the timeout"
         " (finalizers: example.com/held)"

@@ -117,7 +117,7 @@ def test_a_wait_shows_on_the_terminal_what_is_pending(space: Space) -> None:
             "kubeconfig": "{{ kubeconfig }}",
             "namespace": "{{ namespace }}",
             "definition": slow,
-            "timeout": 15,
+            "timeout": 30,
         }
     }
     done = space.play([task])

@@ -130,24 +130,27 @@ def test_several_workloads_are_waited_for_together(space: Space) -> None:
 
 
 def test_a_timeout_says_what_was_pending_and_why(space: Space) -> None:
-    outcome = space.deploy(
+    definition = [
         pod("done", container("app", "true"), restartPolicy="Never"),
         pod("slow", init=[container("wait-for-db", STAY)]),
         pod("probe", container("app", **NOT_READY)),
-        timeout=25,
-    )
+    ]
+    space.told("1 of 3 there; ", *definition)
+    space.told("init wait-for-db running", *definition)
+    space.told("app app running, not ready yet", *definition)
+    outcome = space.deploy(*definition, timeout=20)
     assert outcome.message is not None
-    assert outcome.message.startswith("Failed to wait for ")
-    assert ": timeout of 25 s passed; " in outcome.message
-    assert f"Pod {space.name}/slow: init wait-for-db " in outcome.message
-    assert f"Pod {space.name}/probe: app app " in outcome.message
-    assert f"{space.name}/done" not in outcome.message or "done: app app" in outcome.message
+    assert outcome.message.startswith(
+        "Failed to wait for 2 of 3 workloads to be ready: timeout of 20 s passed; "
+    )
+    assert f"Pod {space.name}/slow: init wait-for-db running " in outcome.message
+    assert f"Pod {space.name}/probe: app app running, not ready yet " in outcome.message
+    assert f"{space.name}/done" not in outcome.message
 
 
 def test_a_wait_tells_what_is_pending(space: Space) -> None:
-    space.deploy(pod("web"), pod("slow", init=[container("wait-for-db", STAY)]), timeout=15)
-    assert space.lines
-    assert any("of 2 there; " in line and "slow: init wait-for-db " in line for line in space.lines)
+    line = space.told("1 of 2 there; ", pod("web"), pod("slow", init=[container("wait-for-db", STAY)]))
+    assert "slow: init wait-for-db " in line
 
 
 def test_a_workload_that_is_deleted_meanwhile_has_failed(space: Space) -> None:
@@ -164,15 +167,13 @@ def test_a_workload_that_is_deleted_meanwhile_has_failed(space: Space) -> None:
 
 
 def test_a_suspended_job_says_that_it_is(space: Space) -> None:
-    outcome = space.deploy(workload("Job", "load", pod("x", restartPolicy="Never"), suspend=True), timeout=2)
-    assert outcome.message is not None
-    assert "0 of 1 Pods made, it is suspended" in outcome.message
+    job = workload("Job", "load", pod("x", restartPolicy="Never"), suspend=True)
+    assert space.told("suspended", job) == "0 of 1 there; load: 0 of 1 Pods made, it is suspended"
 
 
 def test_a_paused_deployment_says_that_it_is(space: Space) -> None:
-    outcome = space.deploy(workload("Deployment", "shop", pod(), paused=True), timeout=2)
-    assert outcome.message is not None
-    assert "0 of 1 Pods made, it is paused" in outcome.message
+    deployment = workload("Deployment", "shop", pod(), paused=True)
+    assert space.told("paused", deployment) == "0 of 1 there; shop: 0 of 1 Pods made, it is paused"
 
 
 # --- looking without touching -------------------------------------------------------------------
