@@ -14,7 +14,7 @@ import testinfra
 
 KUBECONFIG = os.environ["KUBECONFIG"]
 NAMESPACE = "podpatterns-db-migrate"
-PATIENCE = 120
+PATIENCE = 300
 CANNOT_BE_PULLED = ("ErrImagePull", "ImagePullBackOff")
 
 
@@ -93,6 +93,19 @@ def test_a_broken_migration_keeps_the_new_pods_back_and_the_old_ones_go_on() -> 
     assert sql("select version, dirty from schema_migrations") == ["3|t"]
 
 
+def test_an_old_pod_that_is_replaced_after_that_starts_as_before() -> None:
+    """Its template wants version 2; that version 3 was tried and is dirty is not its affair."""
+    old = next(pod["metadata"] for pod in listed("pod", "app=shop") if pod["status"]["phase"] == "Running")
+    kubectl("delete pod", old["name"])
+    mine = f"app=shop,pod-template-hash={old['labels']['pod-template-hash']}"
+
+    def replaced() -> bool:
+        pods = [pod for pod in listed("pod", mine) if pod["metadata"]["name"] != old["name"]]
+        return [pod["status"]["containerStatuses"][0]["ready"] for pod in pods] == [True] * 3
+
+    until(replaced, "three Pods of the old template are ready")
+
+
 def test_the_job_before_is_gone_and_the_broken_one_says_why_it_failed() -> None:
     (job,) = listed("job", "podpatterns.core/db-migrate=shop")
     conditions = {one["type"]: one for one in job["status"]["conditions"] if one["status"] == "True"}
@@ -132,3 +145,14 @@ def test_five_at_once_applied_each_migration_once_and_a_killed_one_was_done_by_t
     rolled_out("orders")
     assert Counter(sql("select migration from applied")) == Counter(["one", "two", "three"])
     assert sql(hanging) == ["0"], "the server has given up what was killed"
+
+
+def test_a_rollback_of_the_app_starts_on_the_newer_schema() -> None:
+    """The scripts that come back do not know the revision that the database has: it is newer than they are."""
+    rolled_out("orders")
+    kubectl("scale deployment orders --replicas 1")
+    kubectl("rollout undo deployment orders")
+    kubectl("rollout status deployment orders", f"--timeout {PATIENCE}s")
+    told = kubectl("logs --selector app=orders --container db-migrate --tail -1 --prefix=false")
+    assert "the schema is at revision three, newer than two" in told
+    assert Counter(sql("select migration from applied")) == Counter(["one", "two", "three"])
