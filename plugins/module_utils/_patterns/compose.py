@@ -407,11 +407,13 @@ def _give_account(draft: _Draft) -> None:
         return
     target = draft.target
     name = f"{target.kind.lower()}-{target.name}-podpatterns"
-    account = draft.spec.get("serviceAccountName")
+    account = draft.spec.get("serviceAccountName") or draft.spec.get("serviceAccount")
     if account is None:
         account = name
-        draft.spec["serviceAccountName"] = account
-        draft.marks.fields.append("serviceAccountName")
+        # The server copies the name to its old field too, and back from there when it is taken off: own both.
+        for field_name in ("serviceAccountName", "serviceAccount"):
+            draft.spec[field_name] = account
+            draft.marks.fields.append(field_name)
         draft.objects.append(_account(account, target.namespace))
     for namespace, rules in draft.rules.items():
         local = name if namespace == target.namespace else f"{target.namespace}-{name}"

@@ -640,6 +640,18 @@ def test_the_users_own_account_is_kept_and_given_the_rights() -> None:
     assert made.objects[1]["subjects"][0]["name"] == "mine"
 
 
+def test_an_account_is_set_by_its_old_name_as_well_so_that_it_can_be_taken_off() -> None:
+    """The server copies either field to the other; one that is not owned would bring the other back."""
+    spec = spec_of(put_on(workload(), adding(rules=[PODS])).manifest)
+    assert spec["serviceAccount"] == spec["serviceAccountName"]
+
+
+def test_an_account_under_its_old_name_is_the_users_own() -> None:
+    made = put_on(workload(serviceAccount="mine"), adding(rules=[PODS]))
+    assert "serviceAccountName" not in spec_of(made.manifest)
+    assert made.objects[1]["subjects"][0]["name"] == "mine"
+
+
 def test_the_token_is_mounted_into_the_helper_that_needs_it_and_nowhere_else() -> None:
     spec = spec_of(put_on(workload(), adding(rules=[PODS]), {"prepare": {"name": "other"}}).manifest)
     mounting = [
