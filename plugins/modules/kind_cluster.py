@@ -224,7 +224,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podpatterns.core.plugins.module_utils._kind import options, run
+from ansible_collections.podpatterns.core.plugins.module_utils._kind import options, run, way
 from ansible_collections.podpatterns.core.plugins.module_utils._kind.errors import KindClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._progress import report
 
@@ -270,7 +270,7 @@ def main() -> None:
     try:
         outcome = run.run(asked, report, module.check_mode)
     except KindClusterError as error:
-        module.fail_json(msg=str(error), name=params["name"], log_file=run.log_file(asked))
+        module.fail_json(msg=str(error), name=params["name"], log_file=way.log_file(asked))
     module.exit_json(
         **{"name": module.params["name"], **outcome.facts},
         changed=outcome.changed,
