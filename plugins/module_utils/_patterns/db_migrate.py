@@ -202,6 +202,11 @@ def _check_tool(options: Mapping[str, Any], name: str, tool: Tool, where: str) -
         raise BadPattern(f"{where} has both files and config_map; give one of them")
     if options["table"] and not IDENTIFIER.fullmatch(options["table"]):
         raise BadPattern(f"{where}.table is {options['table']!r}; it must be a table's name, or schema.table")
+    if options["table"] and "." in options["table"] and name in ("flyway", "liquibase"):
+        raise BadPattern(
+            f"{where}.table is {options['table']!r}; {name} takes a table's name alone, give the schema by a variable"
+            " of its own in env"
+        )
     if options["directory"] and not options["directory"].startswith("/"):
         raise BadPattern(f"{where}.directory is {options['directory']!r}; it must begin with /")
     if options["version"] and name in ("django", "custom"):
@@ -445,7 +450,7 @@ def _liquibase(plan: _Plan) -> list[dict[str, Any]]:
     settings = {
         "LIQUIBASE_SEARCH_PATH": str(plan.directory),
         "LIQUIBASE_COMMAND_CHANGELOG_FILE": options["entry_file"] or str(plan.tool.entry_file),
-        "LIQUIBASE_CHANGELOGLOCK_WAIT_TIME_IN_MINUTES": str(max(1, options["lock_timeout"] // 60)),
+        "LIQUIBASE_CHANGELOG_LOCK_WAIT_TIME_IN_MINUTES": str(max(1, options["lock_timeout"] // 60)),
         "LIQUIBASE_DATABASE_CHANGELOG_TABLE_NAME": options["table"] or str(plan.tool.table),
     }
     return [

@@ -258,10 +258,11 @@ def test_flyway_runs_as_its_image_has_it_with_a_deadline() -> None:
 
 
 def test_liquibase_runs_as_its_image_has_it() -> None:
-    (made,) = inits(deployment(1), LIQUIBASE, entry_file="main.yaml", directory="/sql")
+    (made,) = inits(deployment(1), LIQUIBASE, entry_file="main.yaml", directory="/sql", lock_timeout=120)
     assert made["command"][-2:] == ["liquibase", "update"]
     assert value_of(made, "LIQUIBASE_COMMAND_CHANGELOG_FILE") == "main.yaml"
     assert value_of(made, "LIQUIBASE_SEARCH_PATH") == "/sql"
+    assert value_of(made, "LIQUIBASE_CHANGELOG_LOCK_WAIT_TIME_IN_MINUTES") == "2"
 
 
 def test_flyways_newest_version_is_told_by_its_files() -> None:
@@ -372,6 +373,10 @@ def test_who_logs_in_comes_from_secrets_by_reference(tool: str, mode: str) -> No
         (
             {**ALEMBIC, "files": {}, "lock": "tool"},
             ".lock is tool, but alembic has no lock of its own; use advisory",
+        ),
+        (
+            {**FLYWAY, "table": "a.b"},
+            ".table is 'a.b'; flyway takes a table's name alone, give the schema by",
         ),
         (
             {**FLYWAY, "lock": "advisory"},
