@@ -194,7 +194,9 @@ def area(request: pytest.FixtureRequest) -> Area:
 @pytest.fixture
 def verdict(area: Area, subject: Behaviour, lives: Lives, record_property: RecordProperty) -> Judgement:
     """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
-    return _judged(area, subject, lives[subject.scene.name], record_property)
+    found = judge(subject.shows, lives[subject.scene.name])
+    record_property("verdict", found.verdict.value)
+    return _judged(area, subject, found)
 
 
 @pytest.fixture
@@ -202,12 +204,12 @@ def twin_verdict(area: Area, subject: Behaviour, lives: Lives, record_property: 
     """The judgement, by the same claims, on the behaviour's wrong twin."""
     twin = subject.twin
     life = lives[twin.name] if isinstance(twin, Scene) else twin(lives[subject.scene.name])
-    return _judged(area, subject, life, record_property)
+    found = judge(subject.shows, life)
+    record_property("verdict on the wrong twin", found.verdict.value)
+    return _judged(area, subject, found)
 
 
-def _judged(area: Area, behaviour: Behaviour, life: Life, record_property: RecordProperty) -> Judgement:
-    found = judge(behaviour.shows, life)
-    record_property("verdict", found.verdict.value)
+def _judged(area: Area, behaviour: Behaviour, found: Judgement) -> Judgement:
     if found.verdict is Verdict.UNJUDGED:
         pytest.fail(report(area, behaviour, found), pytrace=False)
     return found
