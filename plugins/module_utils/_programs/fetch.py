@@ -23,6 +23,8 @@ from .outcomes import Refused, Unavailable, one_line, say
 
 TERMINATION_LOG = "/dev/termination-log"
 LONGEST_PAUSE = 10.0
+# In the work directory, which outlasts the container: the version that the app knows of.
+TOLD = "told"
 
 
 def verify(directory: Path, config: dict[str, Any]) -> None:
@@ -85,24 +87,33 @@ class Watch:
 
     def __init__(self, config: dict[str, Any], source: Files | Git, volume: Volume) -> None:
         self.config, self.source, self.volume = config, source, volume
-        self.owed = False  # whether the app has still to be told of a version
         self.failures = 0
         self.last = ""
 
     def round(self) -> None:
         """Update and reload; raises when more rounds in a row have failed than may."""
-        try:
-            if update(self.config, self.source, self.volume) and self.config.get("reload"):
-                self.owed = True
-            if self.owed:
-                reload(self.config["reload"], self.config["timeout"])
-                self.owed = False
-        except (Refused, Unavailable) as error:
-            self._failed(error)
-        else:
-            if self.failures:
-                say(f"well again after {self.failures} failed round{'' if self.failures == 1 else 's'}")
-            self.failures, self.last = 0, ""
+        failed: list[Exception] = []
+        for step in (lambda: update(self.config, self.source, self.volume), self._tell):
+            try:
+                step()
+            except (Refused, Unavailable) as error:
+                failed.append(error)
+        if failed:
+            self._failed(failed[0])
+            return
+        if self.failures:
+            say(f"well again after {self.failures} failed round{'' if self.failures == 1 else 's'}")
+        self.failures, self.last = 0, ""
+
+    def _tell(self) -> None:
+        """Tell the app of the version that is there, until it has worked once."""
+        version, told = self.volume.current(), Path(self.config["work"], TOLD)
+        if not self.config.get("reload") or version is None:
+            return
+        if told.exists() and told.read_text(encoding="utf-8") == version:
+            return
+        reload(self.config["reload"], self.config["timeout"])
+        told.write_text(version, encoding="utf-8")
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
@@ -124,7 +135,8 @@ def run(config: dict[str, Any]) -> None:
     resumes = config["watch"] and volume.current() is not None
     if not resumes:
         first(config, source, volume)
-    # The app waits for this file, so nobody can be told before it is there.
+        # An app that has still to start needs not be told, and cannot be: it waits for the next file.
+        Path(config["work"], TOLD).write_text(str(volume.current()), encoding="utf-8")
     synced.touch()
     if not config["watch"]:
         return

@@ -623,10 +623,11 @@ def test_a_version_that_fails_the_check_is_not_published(config: Any, volume: Pa
 # --- telling the app ----------------------------------------------------------------------------
 
 
-def watching(config: dict[str, Any], owed: bool = False) -> program.Watch:
-    made = program.Watch(config, program.source_of(config), Volume(config))
-    made.owed = owed
-    return made
+def watching(config: dict[str, Any], told: str | None = None) -> program.Watch:
+    """A watch whose app knows of a version, of the current one unless another is given."""
+    place = Volume(config)
+    Path(config["work"], program.TOLD).write_text(str(place.current() if told is None else told))
+    return program.Watch(config, program.source_of(config), place)
 
 
 def test_the_app_is_told_of_each_version_and_again_until_it_listens(config: Any, origin: Origin) -> None:
@@ -651,6 +652,21 @@ def test_the_app_is_told_of_each_version_and_again_until_it_listens(config: Any,
     assert asked == ["/reload", "/reload"]
 
 
+def test_the_app_is_told_of_what_is_there_while_the_server_is_away(config: Any, origin: Origin) -> None:
+    asked: list[str] = []
+
+    def app(path: str, _headers: dict[str, str]) -> Answer:
+        asked.append(path)
+        return 200, b"", {}
+
+    with serving(app) as url:
+        wanted = config(git(str(origin.bare)), reload={"url": f"{url}/reload"})
+        update(wanted)
+        shutil.rmtree(origin.bare)
+        watching(wanted, told="an older version").round()
+    assert asked == ["/reload"]
+
+
 def test_a_named_process_gets_the_signal_and_its_children_do_not(
     config: Any, tmp_path: Path, origin: Origin
 ) -> None:
@@ -666,7 +682,7 @@ def test_a_named_process_gets_the_signal_and_its_children_do_not(
             await_text(log, "ready")
             wanted = config(git(str(origin.bare)), reload={"signal": "HUP", "process": name})
             update(wanted)
-            watching(wanted, owed=True).round()
+            watching(wanted, told="none").round()
             await_text(log, "master")
         finally:
             os.killpg(process.pid, signal.SIGKILL)
@@ -683,7 +699,7 @@ def await_text(path: Path, text: str) -> None:
 def test_a_process_that_is_not_there_is_told(config: Any, origin: Origin, capsys: Any) -> None:
     wanted = config(git(str(origin.bare)), reload={"signal": "HUP", "process": "no-such-app"})
     update(wanted)
-    watching(wanted, owed=True).round()
+    watching(wanted, told="none").round()
     assert "there is no process named no-such-app to signal" in capsys.readouterr().out
 
 
