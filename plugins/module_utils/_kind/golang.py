@@ -19,7 +19,17 @@ from .cache import Cache
 from .errors import failed
 from .process import CANCELLED, CommandFailed, attempt, run
 from .progress import Report, Step
-from .recipe import ETCD_MODULE, GO_FLAGS, GoBuild, GoModule, digest, go_mod
+from .recipe import (
+    ETCD_MODULE,
+    GO_FLAGS,
+    GoBuild,
+    GoModule,
+    digest,
+    go_mod,
+    is_sample,
+    sample_folder,
+    staging_modules,
+)
 
 #: A download that breaks is tried this often; what has arrived whole is kept in between.
 TRIES = 3
@@ -118,6 +128,10 @@ class Go:
         if module.kubernetes:
             downloaded = self._download(f"k8s.io/kubernetes@v{module.kubernetes}")
             upstream = Path(downloaded["GoMod"]).read_text(encoding="utf-8")
+            for path in filter(is_sample, staging_modules(upstream)):
+                sample = folder / sample_folder(path)
+                sample.mkdir(parents=True)
+                (sample / "go.mod").write_text(f"module {path}\n", encoding="utf-8")
         (folder / "go.mod").write_text(go_mod(module, upstream), encoding="utf-8")
         for name, text in sources.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

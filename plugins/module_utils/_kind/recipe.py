@@ -218,11 +218,15 @@ def go_mod(module: GoModule, kubernetes_go_mod: str) -> str:
     requires, replaces = dict(module.requires), dict(module.replaces)
     if module.kubernetes:
         published = "v0." + module.kubernetes.split(".", 1)[1]
-        staging = staging_modules(kubernetes_go_mod)
         # Named by their true versions, which the programs then show in their logs.
         used = re.findall(r"^\s*(\S+) v0\.0\.0$", kubernetes_go_mod, re.MULTILINE)
-        requires.update({path: published for path in staging if path in used})
-        replaces.update({path: f"{path} {published}" for path in staging})
+        for path in staging_modules(kubernetes_go_mod):
+            if is_sample(path):
+                replaces[path] = f"./{sample_folder(path)}"
+                continue
+            replaces[path] = f"{path} {published}"
+            if path in used:
+                requires[path] = published
     lines = [f"module podpatterns.invalid/{module.name}", "", *_language(kubernetes_go_mod), "", "require ("]
     lines += [f"\t{path} {version}" for path, version in sorted(requires.items())]
     lines += [")"]
@@ -234,6 +238,16 @@ def go_mod(module: GoModule, kubernetes_go_mod: str) -> str:
             ")",
         ]
     return "\n".join(lines) + "\n"
+
+
+def is_sample(path: str) -> bool:
+    """Kubernetes' go.mod names its samples, but no program holds anything of them: an empty module stands in."""
+    return path.startswith("k8s.io/sample-")
+
+
+def sample_folder(path: str) -> str:
+    """Where the empty module lies that stands in for a sample."""
+    return f"samples/{path.rsplit('/', 1)[1]}"
 
 
 def staging_modules(kubernetes_go_mod: str) -> list[str]:

@@ -69,7 +69,7 @@ def test_the_go_mod_names_published_staging_modules() -> None:
         "module podpatterns.invalid/m\n\ngo 1.26.0\ngodebug default=go1.26\n\n"
         "require (\n\tk8s.io/api v0.36.3\n\tk8s.io/kubernetes v1.36.3\n)\n\n"
         "replace (\n\tk8s.io/api => k8s.io/api v0.36.3\n"
-        "\tk8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.36.3\n)\n"
+        "\tk8s.io/sample-cli-plugin => ./samples/sample-cli-plugin\n)\n"
     )
 
 
