@@ -27,6 +27,7 @@ from .recipe import (
     digest,
     go_mod,
     is_sample,
+    refused_module,
     sample_folder,
     staging_modules,
 )
@@ -96,19 +97,19 @@ class Go:
 
     def _persistently(self, what: str, command: Sequence[str], cwd: Path, **keywords: Any) -> str:
         """Run a command that downloads; one that breaks off is tried again."""
-        for _attempt in range(TRIES - 1):
+        for left in reversed(range(TRIES)):
             try:
                 return run(
                     command, environment=self.environment, cwd=cwd, timeout=DOWNLOAD_TIMEOUT, **keywords
                 )
             except CommandFailed as error:
-                if CANCELLED.is_set() or "403 Forbidden" in error.output or "404 Not Found" in error.output:
+                refused = refused_module(error.output)
+                if refused:
+                    raise failed("download", what, f"the module proxy has no {refused}") from error
+                if not left or CANCELLED.is_set():
                     raise failed("download", what, str(error)) from error
                 self._report(f"{what}: download broke, trying again")
-        try:
-            return run(command, environment=self.environment, cwd=cwd, timeout=DOWNLOAD_TIMEOUT, **keywords)
-        except CommandFailed as error:
-            raise failed("download", what, str(error)) from error
+        raise failed("download", what, "it was not tried")
 
     def build(self, build: GoBuild) -> Path:
         """The folder with the programs of build, from the cache or made now."""

@@ -240,6 +240,12 @@ def go_mod(module: GoModule, kubernetes_go_mod: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def refused_module(output: str) -> str | None:
+    """The module that the module proxy does not have, by what the go command says; None for any other failure."""
+    match = re.search(r"(\S+@v\S+): reading \S+: (?:403 Forbidden|404 Not Found|410 Gone)", output)
+    return match[1] if match else None
+
+
 def is_sample(path: str) -> bool:
     """Kubernetes' go.mod names its samples, but no program holds anything of them: an empty module stands in."""
     return path.startswith("k8s.io/sample-")

@@ -134,3 +134,20 @@ def test_a_program_of_our_own_is_built_from_the_modules_that_its_image_names() -
     assert build.module.requires == {"example.org/a": "v1.0.0", "example.org/b": "v2.0.0"}
     assert build.packages == {"podpatterns.invalid/x": "x"}
     assert build.digest != recipe.own_program("x", described.go_modules, {"main.go": "package x\n"}).digest
+
+
+@pytest.mark.parametrize(
+    ("output", "module"),
+    [
+        (
+            "x.go:42:2: k8s.io/endpointslice@v0.29.6: reading https://p/@v/v0.29.6.zip: 403 Forbidden",
+            "k8s.io/endpointslice@v0.29.6",
+        ),
+        ("k8s.io/api@v9.9.9: reading https://p/@v/v9.9.9.mod: 404 Not Found", "k8s.io/api@v9.9.9"),
+        ("k8s.io/api@v0.36.3: reading https://p/@v/v0.36.3.zip: connection reset by peer", None),
+    ],
+)
+def test_a_module_that_is_not_to_be_had_is_told_from_a_broken_download(
+    output: str, module: str | None
+) -> None:
+    assert recipe.refused_module(output) == module
