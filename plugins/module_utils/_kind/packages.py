@@ -45,6 +45,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "catatonit": ("/usr/bin/catatonit", "/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit"),
     "golang-github-containers-common": ("/etc/containers/policy.json",),
 }
+APT_WAIT = ("-o", "DPkg::Lock::Timeout=300")
 DISTRIBUTIONS = ("debian", "ubuntu")
 #: The first codenames whose systemd refuses cgroup v1.
 WITHOUT_CGROUP_V1 = ("trixie", "forky", "noble", "plucky", "questing")
@@ -82,11 +83,16 @@ def install(wanted: Sequence[str], host: HostFacts, allowed: bool, log: Path, re
         raise failed("find", ", ".join(lacking), how_to_get(lacking, host))
     step = Step(report, f"installing {', '.join(lacking)}")
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    wait = ["-o", "DPkg::Lock::Timeout=300"]
-    run(["apt-get", *wait, "-q", "update"], environment=environment, timeout=900, log=log, on_idle=step.tick)
+    run(
+        ["apt-get", *APT_WAIT, "-q", "update"],
+        environment=environment,
+        timeout=900,
+        log=log,
+        on_idle=step.tick,
+    )
     offered = [package for package in lacking if package not in OLDER_PODMAN_LACKS or _is_offered(package)]
     run(
-        ["apt-get", *wait, "-q", "install", "--yes", "--no-install-recommends", *offered],
+        ["apt-get", *APT_WAIT, "-q", "install", "--yes", "--no-install-recommends", *offered],
         environment=environment,
         timeout=1800,
         log=log,
@@ -138,7 +144,7 @@ def ground_tar(ground: Ground, cache: Cache, log: Path, report: Report) -> Path:
         step = Step(report, f"base image: installing Debian packages ({ground.codename})")
         run(
             _mmdebstrap(ground, folder / "rootfs.tar"),
-            stdin="".join(f"{line}\n" for line in _sources(ground.codename)),
+            stdin="".join(f"{line}\n" for line in _sources(ground.codename, log)),
             timeout=1800,
             log=log,
             on_idle=step.tick,
@@ -168,19 +174,27 @@ def _mmdebstrap(ground: Ground, target: Path) -> list[str]:
     ]
 
 
-def _sources(codename: str) -> list[str]:
+def _sources(codename: str, log: Path) -> list[str]:
     """The distribution's own part of the host's package sources, one line each."""
     template = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
-    output = run(["apt-get", "indextargets", "--format", template, "Created-By: Packages"], timeout=60)
+    command = ["apt-get", "indextargets", "--format", template, "Created-By: Packages"]
+    lines = source_lines(run(command, timeout=60), codename)
+    if not lines:
+        # The origin of a source is known only once its index is there.
+        run(["apt-get", *APT_WAIT, "-q", "update"], timeout=900, log=log)
+        lines = source_lines(run(command, timeout=60), codename)
+    if not lines:
+        raise failed("find", f"package sources of {codename}", "apt-get has none of Debian or Ubuntu")
+    return lines
+
+
+def source_lines(targets: str, codename: str) -> list[str]:
+    """Lines for sources.list out of apt-get's "origin|address|release|component"; other vendors' are left out."""
     lines: dict[str, None] = {}
-    for row in output.splitlines():
+    for row in targets.splitlines():
         origin, uri, release, component = row.split("|")
         if origin in ("Debian", "Ubuntu") and release.split("-")[0] == codename:
             lines[f"deb {uri} {release} {component}"] = None
-    if not lines:
-        raise failed(
-            "find", f"package sources of {codename}", "apt-get knows none; run 'apt-get update' first"
-        )
     return list(lines)
 
 

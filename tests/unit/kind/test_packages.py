@@ -50,3 +50,16 @@ def test_what_cannot_be_installed_is_named_with_the_way_to_get_it(
     with pytest.raises(KindClusterError) as caught:
         packages.install(["podman"], host, allowed, Path("unused"), lambda _line: None)
     assert str(caught.value).startswith(f"Failed to find podman: {way}")
+
+
+def test_only_the_distributions_own_package_sources_are_taken() -> None:
+    targets = (
+        "Debian|http://mirror.example/debian/|bookworm|main\n"
+        "Debian|http://mirror.example/debian-security/|bookworm-security|main\n"
+        "Debian|http://mirror.example/debian/|trixie|main\n"
+        "Node Source|http://vendor.example/|nodistro|main\n"
+    )
+    assert packages.source_lines(targets, "bookworm") == [
+        "deb http://mirror.example/debian/ bookworm main",
+        "deb http://mirror.example/debian-security/ bookworm-security main",
+    ]
