@@ -12,7 +12,7 @@ from typing import Any
 from .._pod.container import Role
 from .facts import Condition, ContainerFacts, PodFacts, conditions_of
 from .instant import unix_seconds
-from .trouble import Trouble, event_troubles, pod_troubles
+from .trouble import Trouble, causes_of_end, event_troubles, pod_troubles
 from .view import View, Workload
 
 GOALS = ("auto", "exists", "started", "initialized", "ready", "completed")
@@ -260,6 +260,8 @@ def _controller_troubles(
         newest = max((unix_seconds(pod.created_at) or 0.0 for pod in pods), default=0.0)
         yield from event_troubles(view.events_about(workload.uid), after=newest)
     if final is not None:
+        if item["kind"] == "Job" and not any(list(pod_troubles(pod)) for pod in pods):
+            yield from (trouble for pod in reversed(pods) for trouble in causes_of_end(pod))
         yield Trouble(
             final.reason or "Failed", f"{_one_line(final.message) or 'it failed'} ({final.reason})", False
         )

@@ -83,6 +83,18 @@ def pod_troubles(pod: PodFacts, events: Iterable[Mapping[str, Any]] = ()) -> Ite
         yield from event_troubles(events, pod.name)
 
 
+def causes_of_end(pod: PodFacts) -> Iterator[Trouble]:
+    """Why a Pod that its controller has given up failed: every failure that was seen, be it the first one.
+
+    The controller may take the Pod away before its last state has come here.
+    """
+    for container in pod.containers:
+        last = container.last if container.last is not None and container.last.exit_code else None
+        crash = container.crash or last
+        if crash is not None and container.role is not Role.EPHEMERAL:
+            yield _crash(pod, container, crash, heals=False)
+
+
 def event_troubles(
     events: Iterable[Mapping[str, Any]], pod: str | None = None, after: float = 0.0
 ) -> Iterator[Trouble]:
@@ -161,7 +173,8 @@ def _ends_for_ever(container: ContainerFacts) -> bool:
 
 
 def _crash(pod: PodFacts, container: ContainerFacts, crash: Termination, heals: bool) -> Trouble:
-    times = f" {container.restarts + 1} times, last" if container.restarts else ""
+    failures = container.restarts + (container.state != "running")
+    times = f" {failures} times, last" if failures > 1 else ""
     reason = crash.reason or "Error"
     said = f" ({reason})" if reason not in ("Error", "Completed") else ""
     message = plain(crash.message)

@@ -531,6 +531,26 @@ def test_a_job_that_deletes_its_pod_as_it_fails_still_tells_why() -> None:
     assert standing(workload("Job", "completed"), view).troubles[0].exit_code == 7
 
 
+@pytest.mark.parametrize(
+    ("last_seen", "sentence"),
+    [
+        pytest.param(ended(7), "app container app failed with exit code 7", id="after its first attempt"),
+        pytest.param(
+            after(ended(7), running(), 1),
+            "app container app failed with exit code 7",
+            id="in its second attempt",
+        ),
+    ],
+)
+def test_a_job_whose_pod_is_gone_before_its_last_state_came_still_tells_why(
+    last_seen: dict[str, Any], sentence: str
+) -> None:
+    crashing = pod(app={"app": last_seen}, name="web-1", owner="uid-Job", policy="OnFailure")
+    view = seen(job({}, ("Failed", "BackoffLimitExceeded")), crashing)
+    view.remove(crashing)
+    assert standing(workload("Job", "completed"), view).troubles[0].sentence == sentence
+
+
 def test_a_crash_that_a_job_retries_is_no_trouble_but_a_missing_image_is() -> None:
     crashed = seen(job(), attempt(1))
     assert standing(workload("Job", "completed"), crashed).troubles == ()
