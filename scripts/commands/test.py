@@ -23,7 +23,7 @@ LOGS = ROOT / "build" / "test"
 CLOSING_LINE = re.compile(r"^(?:=+ )?(\d+ .+) in [0-9.]+s", re.MULTILINE)  # pytest's
 
 # Most of a scenario is waiting for the kubelet: a few more than there are cores run at a time.
-AT_ONCE = 4
+AT_ONCE = 3
 
 EPILOG = """\
 Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
