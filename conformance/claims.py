@@ -7,7 +7,7 @@ telling. Nothing here waits, asks a cluster or knows which Pod a container belon
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
@@ -77,17 +77,19 @@ class Verdict(StrEnum):
     """Whether a cluster keeps a promise."""
 
     CONFORMS = "conforms"
+    KNOWN = "deviates as known"
     DEVIATES = "deviates"
     UNJUDGED = "could not judge"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its findings and the evidence that they rest on."""
+    """A verdict with its findings and the evidence that they rest on; known names the bug of a known deviation."""
 
     verdict: Verdict
     findings: tuple[Finding, ...]
     life: Life
+    known: str = ""
 
 
 def judge(claims: Sequence[Claim], life: Life) -> Judgement:
@@ -103,6 +105,30 @@ def judge(claims: Sequence[Claim], life: Life) -> Judgement:
 
 def _found(holds: bool, evidence: str) -> Finding:
     return Finding(Order.YES if holds else Order.NO, evidence)
+
+
+def gets_there(*given: Moment) -> Claim:
+    """The scene reaches its goal: here a Pod that hangs is a deviation, and not just a scene that fell short.
+
+    given: what the goal takes; short of it, a machine that is slow may be to blame, and there is no telling.
+    """
+    wanted = "it gets to its goal"
+
+    def claim(life: Life) -> Finding:
+        if not life.shortfall and life.timelines:
+            return Finding(Order.YES, f"{wanted}: it did")
+        missing = next((moment.name for moment in given if moment.find(life) is None), None)
+        if not life.timelines or life.gaps or missing:
+            why = f"there is no stamp of {missing}" if missing else "not all of it could be seen"
+            return Finding(Order.TIE, f"{wanted}: {why}")
+        return Finding(Order.NO, f"{wanted}: {life.shortfall}")
+
+    return claim
+
+
+def hung(life: Life) -> Life:
+    """The evidence, were it of a scene that had all and yet did not get to its goal: a twin for gets_there()."""
+    return replace(life, shortfall="nothing moves any more")
 
 
 # --- moments ------------------------------------------------------------------------------------

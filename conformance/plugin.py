@@ -1,7 +1,7 @@
 """pytest: the suite's options, its fixtures, what a run reports and how it ends.
 
-Exit codes: 0 every promise is kept, 1 some deviate, 3 some could not be judged and none deviates, 4 the call
-itself is wrong (an option, a kubeconfig, an unknown id).
+Exit codes: 0 every promise is kept, or broken as a known bug of that version has it, 1 some deviate, 3 some could not
+be judged and none deviates, 4 the call itself is wrong (an option, a kubeconfig, an unknown id).
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.evidence import blindness
 from conformance.lab import Lab, Settings
 from conformance.pods import Scene
-from conformance.registry import Area, Behaviour
+from conformance.registry import Area, Behaviour, as_known
 from conformance.reporting import report
 
 EXIT_UNJUDGED = 3
+NOT_APPLICABLE = "not applicable"
 
 Lives = dict[str, Life]
 RecordProperty = Callable[[str, object], None]
@@ -105,6 +106,7 @@ def _behaviour(item: pytest.Item) -> Behaviour | None:
 # --- the cluster --------------------------------------------------------------------------------
 
 API = pytest.StashKey[Api]()
+VERSION = pytest.StashKey[str]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,7 +114,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     """Reach the cluster before the first test: without one there is no run, and one sentence says why."""
     config = session.config
     if not config.option.collectonly and any(_behaviour(item) for item in session.items):
-        config.stash[API] = _api(_settings(config))
+        config.stash[API], config.stash[VERSION] = _api(_settings(config))
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -120,16 +122,16 @@ def _settings(config: pytest.Config) -> Settings:
     return Settings(*(config.getoption(name) for name in names))
 
 
-def _api(settings: Settings) -> Api:
+def _api(settings: Settings) -> tuple[Api, str]:
     try:
         api = connect({"kubeconfig": settings.kubeconfig, "context": settings.context})
     except NotConnected as error:
         raise pytest.UsageError(str(error)) from error
     try:
-        api.request("get", "/version")
+        told = api.request("get", "/version")
     except ClusterError as error:
         pytest.exit(str(error), returncode=EXIT_UNJUDGED)
-    return api
+    return api, str(told.get("gitVersion", ""))
 
 
 @pytest.fixture(scope="session")
@@ -177,10 +179,12 @@ def subject(lab: Lab, area: Area, behaviour: Behaviour, record_property: RecordP
     """The behaviour, told to the report; a skip where this cluster or this machine cannot show it."""
     for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
         record_property(name, text)
-    if lacking := lab.unmet(behaviour.needs):
-        pytest.skip(f"not applicable: {lacking}")
-    if behaviour.scene.looks and (why := blindness()):
-        pytest.skip(f"not applicable: nobody can look inside a container here: {why}")
+    lacking = lab.unmet(behaviour.needs)
+    if not lacking and behaviour.scene.looks and (why := blindness()):
+        lacking = f"nobody can look inside a container here: {why}"
+    if lacking:
+        record_property("verdict", NOT_APPLICABLE)
+        pytest.skip(f"{NOT_APPLICABLE}: {lacking}")
     return behaviour
 
 
@@ -192,9 +196,16 @@ def area(request: pytest.FixtureRequest) -> Area:
 
 
 @pytest.fixture
-def verdict(area: Area, subject: Behaviour, lives: Lives, record_property: RecordProperty) -> Judgement:
+def verdict(
+    request: pytest.FixtureRequest,
+    area: Area,
+    subject: Behaviour,
+    lives: Lives,
+    record_property: RecordProperty,
+) -> Judgement:
     """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
-    found = judge(subject.shows, lives[subject.scene.name])
+    version = request.config.stash[VERSION]
+    found = as_known(judge(subject.shows, lives[subject.scene.name]), subject.known, version)
     record_property("verdict", found.verdict.value)
     return _judged(area, subject, found)
 
@@ -216,7 +227,12 @@ def _judged(area: Area, behaviour: Behaviour, found: Judgement) -> Judgement:
 
 
 def hold(area: Area, behaviour: Behaviour, judgement: Judgement) -> None:
-    """Pass where the cluster keeps the promise; fail with all the evidence where it does not."""
+    """Pass where the cluster keeps the promise; fail with all the evidence where it does not.
+
+    A deviation that is known of this version is an expected failure to pytest, which tells it in its summary.
+    """
+    if judgement.verdict is Verdict.KNOWN:
+        pytest.xfail(f"{judgement.verdict}: {judgement.known}")
     if judgement.verdict is not Verdict.CONFORMS:
         pytest.fail(report(area, behaviour, judgement), pytrace=False)
 

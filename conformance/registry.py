@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from conformance.claims import Claim, Life
+from packaging.specifiers import SpecifierSet
+
+from conformance.claims import Claim, Judgement, Life, Verdict
 from conformance.pods import Scene
 
 # Where promises stand; a behaviour may add a word on what it rests on.
@@ -29,14 +32,49 @@ KEP_753 = "KEP-753, Sidecar Containers"
 
 Doctor = Callable[[Life], Life]
 
+# What a check needs of the caller: `api` asks the server alone, `portable` runs Pods with a kubeconfig, `node` enters
+# the nodes of a kind cluster.
+TIERS = ("api", "portable", "node")
+
+
+@dataclass(frozen=True)
+class KnownBug:
+    """A deviation that Kubernetes knows of: the number of its issue, and which versions have it.
+
+    versions are compared as Python packages' are: ">=1.29,<1.31.4".
+    """
+
+    number: int
+    versions: str
+
+    def __post_init__(self) -> None:
+        SpecifierSet(self.versions)  # a mistake shows when the suite is loaded
+
+    def __str__(self) -> str:
+        return f"kubernetes/kubernetes#{self.number}, versions {self.versions}"
+
+    def affects(self, version: str) -> bool:
+        """Whether a server that calls itself so, `v1.36.3` or with a vendor's suffix, has the bug."""
+        release = re.match(r"v?(\d+\.\d+\.\d+)", version)
+        return release is not None and release[1] in SpecifierSet(self.versions)
+
+
+def as_known(found: Judgement, known: Sequence[KnownBug], version: str) -> Judgement:
+    """The judgement, where it is a deviation that is known of this version as such."""
+    bugs = [bug for bug in known if bug.affects(version)]
+    if found.verdict is not Verdict.DEVIATES or not bugs:
+        return found
+    return replace(found, verdict=Verdict.KNOWN, known="; ".join(map(str, bugs)))
+
 
 @dataclass(frozen=True)
 class Behaviour:
     """A promise, the scene that puts it to the test, what must be seen, and a twin that must not show it.
 
-    id: as in the project's list of behaviours. since: the Kubernetes version. tier: what a check needs of the
-    caller: `api` asks the server alone, `portable` runs Pods with a kubeconfig. twin: a scene in which the
-    promise does not hold, or a way to doctor the scene's own evidence so that it does not.
+    id: as in the catalogue. since: the Kubernetes version. twin: a scene in which the promise does not hold, or a
+    way to doctor the scene's own evidence so that it does not. tier: one of TIERS. known: bugs of Kubernetes by
+    which it deviates. disruptive: it takes from others what they need (a node, a kubelet, an API server), so it is
+    run last, and alone.
     """
 
     id: str
@@ -47,6 +85,14 @@ class Behaviour:
     shows: tuple[Claim, ...]
     twin: Scene | Doctor
     tier: str = "portable"
+    known: tuple[KnownBug, ...] = ()
+    disruptive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tier not in TIERS:
+            raise ValueError(
+                f"behaviour {self.id}: tier is {self.tier!r}; it must be one of {', '.join(TIERS)}"
+            )
 
     @property
     def scenes(self) -> tuple[Scene, ...]:

@@ -19,7 +19,8 @@ def report(area: Area, behaviour: Behaviour, judgement: Judgement) -> str:
 
 def _report(area: Area, behaviour: Behaviour, judgement: Judgement) -> Iterator[str]:
     need = f", needs {', '.join(behaviour.needs)}" if behaviour.needs else ""
-    yield f"{behaviour.id} ({area.name}): {judgement.verdict}"
+    known = f": {judgement.known}" if judgement.known else ""
+    yield f"{behaviour.id} ({area.name}): {judgement.verdict}{known}"
     yield f"promise   {behaviour.statement}"
     yield f"source    {behaviour.source}; since {behaviour.since}{need}"
     for finding in judgement.findings:

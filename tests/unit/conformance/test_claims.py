@@ -19,6 +19,8 @@ from conformance.claims import (
     before,
     birth,
     end,
+    gets_there,
+    hung,
     judge,
     looked_start,
     mark,
@@ -135,3 +137,27 @@ def test_a_goal_that_was_not_reached_leaves_no_verdict(life: MakeLife) -> None:
 
 def test_no_claims_prove_nothing(life: MakeLife) -> None:
     assert judge((), life(one="@ 1.00 end")).verdict is Verdict.UNJUDGED
+
+
+def test_a_scene_that_reaches_its_goal_gets_there(life: MakeLife) -> None:
+    assert gets_there(end("one"))(life(one="@ 1.00 end")).answer is YES
+
+
+def test_a_scene_that_hangs_with_all_it_takes_is_a_deviation(life: MakeLife) -> None:
+    verdict = judge((gets_there(end("one")),), hung(life(one="@ 1.00 end"))).verdict
+    assert verdict is Verdict.DEVIATES
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda life: life(one="@ 1.00 begin 1.00", shortfall="out of time"),
+        lambda life: replace(life(one="@ 1.00 end", shortfall="out of time"), gaps=("no log",)),
+        lambda _life: Life(shortfall="the server is away"),
+    ],
+    ids=["short of what it takes", "a log is missing", "nothing was seen"],
+)
+def test_there_is_no_telling_whether_a_scene_hangs_that_may_just_be_slow(
+    life: MakeLife, seen: Callable[[MakeLife], Life]
+) -> None:
+    assert gets_there(end("one"))(seen(life)).answer is TIE

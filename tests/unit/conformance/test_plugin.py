@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# An area of three behaviours on evidence that is made up: one is kept, one is broken, one is a tie.
+# An area of four behaviours on evidence that is made up: kept, broken, a tie, broken as a known bug has it.
 AREA_FILE = """
 import pytest
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
@@ -27,9 +27,11 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeli
 from conformance.claims import Life, before, mark
 from conformance.plugin import catch, hold
 from conformance.pods import app, pod, scene
-from conformance.registry import Area, Behaviour
+from conformance.registry import Area, Behaviour, KnownBug
 
-LOGS = {"kept": ["@ 1.00 a", "@ 2.00 b"], "broken": ["@ 2.00 a", "@ 1.00 b"], "tied": ["@ 1.00 a", "@ 1.00 b"]}
+LOGS = {"kept": ["@ 1.00 a", "@ 2.00 b"], "broken": ["@ 2.00 a", "@ 1.00 b"], "tied": ["@ 1.00 a", "@ 1.00 b"],
+        "known": ["@ 2.00 a", "@ 1.00 b"]}
+KNOWN = {"known": (KnownBug(123456, ">=1.35"),)}
 
 def life(name):
     facts = PodFacts(name, "conf", "1", "Succeeded", None, "Never")
@@ -38,7 +40,7 @@ def life(name):
 AREA = Area("made up", tuple(
     Behaviour(f"made-{name}", "a comes before b.", source="this test", since="1.0",
               scene=scene(pod(name, app("main"))), shows=(before(mark("main", "a"), mark("main", "b")),),
-              twin=lambda _life: life("broken"))
+              twin=lambda _life: life("broken"), known=KNOWN.get(name, ()))
     for name in LOGS
 ))
 
@@ -74,7 +76,7 @@ class _Server(BaseHTTPRequestHandler):
     """As much of an API server as it takes to be reached."""
 
     def do_GET(self) -> None:  # the name is the library's
-        body = json.dumps({"major": "1", "minor": "36"}).encode()
+        body = json.dumps({"major": "1", "minor": "36", "gitVersion": "v1.36.3"}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -111,7 +113,9 @@ def kubeconfig(path: Path, address: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("behaviour", "code"), [("made-kept", 0), ("made-broken", 1), ("made-tied", 3)])
+@pytest.mark.parametrize(
+    ("behaviour", "code"), [("made-kept", 0), ("made-known", 0), ("made-broken", 1), ("made-tied", 3)]
+)
 def test_the_exit_code_tells_the_verdict(suite: Suite, behaviour: str, code: int) -> None:
     done = suite.run("--behaviour", behaviour)
     assert done.returncode == code, done.stdout
@@ -135,13 +139,23 @@ def test_a_deviation_is_told_with_promise_source_evidence_and_timeline(suite: Su
     assert "Traceback" not in told
 
 
+def test_a_known_deviation_is_told_in_the_summary_with_bug_and_versions(suite: Suite) -> None:
+    told = suite.run("--behaviour", "made-known", "-ra").stdout
+    assert "deviates as known: kubernetes/kubernetes#123456, versions >=1.35" in told
+
+
 def test_the_junit_report_has_behaviour_area_source_and_verdict(suite: Suite) -> None:
     suite.run("--junitxml", "report.xml", "-o", "junit_family=xunit1", "-k", "promise")
     cases = ET.parse(suite.directory / "report.xml").iter("testcase")
     told = [{one.get("name"): one.get("value") for one in case.iter("property")} for case in cases]
     assert told == [
         {"behaviour": f"made-{name}", "area": "made up", "source": "this test", "verdict": verdict}
-        for name, verdict in (("kept", "conforms"), ("broken", "deviates"), ("tied", "could not judge"))
+        for name, verdict in (
+            ("kept", "conforms"),
+            ("broken", "deviates"),
+            ("tied", "could not judge"),
+            ("known", "deviates as known"),
+        )
     ]
 
 

@@ -7,12 +7,17 @@ from collections import Counter
 
 import pytest
 
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import containers
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import check
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import pod_spec
+from conformance.catalogue import CATALOGUE, IDS
+from conformance.claims import Finding, Judgement, Life, Verdict, judge
 from conformance.needs import NEEDS
+from conformance import pods
 from conformance.pods import Scene, dressed
-from conformance.registry import Area, Behaviour, areas
+from conformance.registry import Area, Behaviour, KnownBug, areas, as_known
+from conformance.unproven import UNPROVEN
 
 AREAS = list(areas())
 BEHAVIOURS = [(area, behaviour) for area in AREAS for behaviour in area.behaviours]
@@ -33,6 +38,60 @@ each_scene = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys()
 def test_an_id_is_given_once() -> None:
     counts = Counter(behaviour.id for _area, behaviour in BEHAVIOURS)
     assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_the_catalogue_has_each_of_its_271_ids_once() -> None:
+    assert len(IDS) == sum(len(names) for names in CATALOGUE.values()) == 271
+
+
+def test_what_is_unproven_is_of_the_catalogue_told_once_and_asserted_nowhere() -> None:
+    unproven = Counter(one.id for one in UNPROVEN)
+    asserted = {behaviour.id for _area, behaviour in BEHAVIOURS}
+    assert [name for name, count in unproven.items() if count > 1] == []
+    assert sorted(set(unproven) - IDS) == []
+    assert sorted(set(unproven) & asserted) == []
+    assert [one.id for one in UNPROVEN if not one.reason.endswith(".")] == []
+
+
+@each_behaviour
+def test_a_behaviour_is_of_the_catalogue_or_of_an_area_of_the_projects_own(
+    area: Area, behaviour: Behaviour
+) -> None:
+    own = behaviour.id.startswith(("seed-", "roles-"))
+    assert own != (behaviour.id in IDS), area.name
+
+
+@each_behaviour
+def test_where_the_server_is_only_asked_the_tier_is_api(area: Area, behaviour: Behaviour) -> None:
+    assert behaviour.tier == "api" or not all(one.dry for one in behaviour.scenes), area.name
+
+
+def test_a_tier_that_is_none_is_refused_with_those_that_are() -> None:
+    made = pods.scene(pods.pod("shop", pods.app("main")))
+    with pytest.raises(ValueError, match="tier is 'cloud'; it must be one of api, portable, node"):
+        Behaviour("a-b", "It runs.", "a test", "1.0", made, (), lambda life: life, tier="cloud")
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"),
+    [
+        ("v1.30.2", Verdict.KNOWN),
+        ("v1.30.2-gke.17", Verdict.KNOWN),
+        ("v1.31.4", Verdict.DEVIATES),
+        ("unheard of", Verdict.DEVIATES),
+    ],
+)
+def test_a_deviation_is_as_known_where_the_version_has_the_bug(version: str, verdict: Verdict) -> None:
+    broken = judge((lambda _life: Finding(Order.NO, "it does not"),), Life())
+    found = as_known(broken, (KnownBug(123456, ">=1.29,<1.31.4"),), version)
+    assert found.verdict is verdict
+    told = "kubernetes/kubernetes#123456, versions >=1.29,<1.31.4"
+    assert found.known == (told if verdict is Verdict.KNOWN else "")
+
+
+def test_a_promise_that_is_kept_needs_no_bug() -> None:
+    kept = Judgement(Verdict.CONFORMS, (), Life())
+    assert as_known(kept, (KnownBug(123456, ">=1.29"),), "v1.30.2") is kept
 
 
 @each_behaviour

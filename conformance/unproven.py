@@ -1,0 +1,38 @@
+"""Behaviours that nothing asserts here, one by one, each with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A behaviour of the catalogue that no area asserts; reason is a sentence for readers of the table."""
+
+    id: str
+    reason: str
+
+
+# By the subjects of the catalogue, in its order.
+UNPROVEN: tuple[Unproven, ...] = (
+    # start order
+    # failure and restart
+    # restart rules
+    # restart of all containers
+    # resources
+    # resize
+    # probes
+    # termination
+    # jobs
+    # init containers again
+    # shared volumes
+    # shared network
+    # namespaces and security
+    # status
+    # validation
+    # image pull
+    # deadlines and eviction
+    # ephemeral containers
+    # env from files
+    # controllers
+)
