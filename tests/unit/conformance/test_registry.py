@@ -11,10 +11,10 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import containers
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import check
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import pod_spec
+from conformance import pods
 from conformance.catalogue import CATALOGUE, IDS
 from conformance.claims import Finding, Judgement, Life, Verdict, judge
 from conformance.needs import NEEDS
-from conformance import pods
 from conformance.pods import Scene, dressed
 from conformance.registry import Area, Behaviour, KnownBug, areas, as_known
 from conformance.unproven import UNPROVEN
