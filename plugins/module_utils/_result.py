@@ -9,7 +9,6 @@ from typing import Any
 
 from ._cluster.apply import Change
 from ._lifecycle.injection import Injection
-from ._lifecycle.page import page
 from ._lifecycle.text import table
 from ._lifecycle.timeline import as_dict
 from ._pod.comparison import shown
@@ -50,6 +49,8 @@ def failure_text(outcome: Outcome) -> str:
 
 def html_report(outcome: Outcome) -> str:
     """Every timeline of the outcome as one self-contained page."""
+    from ._lifecycle.page import page  # only here: see _run on what an import costs
+
     timelines = [timeline for one in outcome.results for timeline in one.timelines]
     return page(timelines, "What every container did")
 

@@ -35,7 +35,7 @@ from ._lifecycle.text import pending_reason, progress
 from ._lifecycle.timeline import Timeline
 from ._lifecycle.trouble import Trouble
 from ._lifecycle.view import View, Workload
-from ._patterns.compose import Composed, compose_all, noted_objects
+from ._patterns.composition import Composed, noted_objects
 from ._patterns.fragment import BadPattern, ExpectedProxy, Server
 from ._pod.definition import BadDefinition, check
 from ._pod.template import group_of, is_workload, pod_spec
@@ -163,6 +163,9 @@ def _compose(api: Api, manifests: list[dict[str, Any]], request: Request) -> Com
     """The manifests with the patterns on every workload, and the objects that these need."""
     if not request.patterns:
         return Composed(manifests)
+    # A module runs out of an archive, which compiles all that is imported on every run: the patterns when needed.
+    from ._patterns.compose import compose_all
+
     if not any(is_workload(manifest) for manifest in manifests):
         raise BadPattern("patterns are given, but the definition has no workload to put them on")
     # What is missing on the server is no reason to keep what is to go.

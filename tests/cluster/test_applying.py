@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resource
 from ansible_collections.podpatterns.core.plugins.module_utils._result import as_result
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Outcome
 
-from .lab import CONFIG_MAPS, Manifest, Space, config_map, container, named, pod, workload
+from .lab import CONFIG_MAPS, Lab, Manifest, Space, config_map, container, named, pod, workload
 
 SECRETS = Resource("v1", "Secret", "secrets", True)
 
@@ -74,6 +75,50 @@ def test_a_field_that_somebody_else_added_is_left_alone(space: Space) -> None:
     space.apply_as("somebody", CONFIG_MAPS, config_map("config", b="2"))
     assert actions(space.ready(config_map("config", a="1"))) == ["unchanged"]
     assert (space.get(CONFIG_MAPS, "config") or {})["data"] == {"a": "1", "b": "2"}
+
+
+def _many() -> list[Manifest]:
+    """So many of a kind that they are read by one list."""
+    return [
+        workload("Deployment", f"web-{number}", pod("x", init=_inits()), replicas=0) for number in range(5)
+    ]
+
+
+def _inits() -> list[Manifest]:
+    return [container("first", "true"), container("second", "true")]
+
+
+def test_many_objects_that_are_just_so_are_not_even_tried(space: Space, lab: Lab) -> None:
+    space.ready(*_many())
+    before = lab.api.calls
+    assert actions(space.ready(*_many(), goal="exists")) == ["unchanged"] * 5
+    asked = lab.api.calls - before
+    assert asked <= 3, f"{asked} requests for five objects that were just so"
+
+
+def _reordered(manifest: Manifest) -> None:
+    manifest["spec"]["template"]["spec"]["initContainers"].reverse()
+
+
+def _renamed(manifest: Manifest) -> None:
+    manifest["spec"]["template"]["spec"]["initContainers"][0]["name"] = "other"
+
+
+def _shortened(manifest: Manifest) -> None:
+    manifest["spec"]["template"]["spec"]["initContainers"].pop()
+
+
+def _labelled(manifest: Manifest) -> None:
+    manifest["metadata"]["labels"] = {"new": "label"}
+
+
+@pytest.mark.parametrize("change", [_reordered, _renamed, _shortened, _labelled])
+def test_the_one_of_many_that_changes_is_found(space: Space, change: Callable[[Manifest], None]) -> None:
+    space.ready(*_many())
+    second = _many()
+    change(second[3])
+    assert actions(space.ready(*second)) == [*["unchanged"] * 3, "updated", "unchanged"]
+    assert actions(space.ready(*second)) == ["unchanged"] * 5
 
 
 # --- check mode and diff ------------------------------------------------------------------------

@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from .._pod.comparison import fixed_fields, normalised
+from .._pod.ownership import is_applied, owned_fields
 from .._pod.template import is_workload
 from .api import APPLY, Api
 from .errors import ClusterError, Failure, NotAllowed, Refusal, explain, is_immutable
+from .existing import Existing
 from .resources import CRDS, NAMESPACES, QUOTAS, SERVICE_ACCOUNTS, Resource, Resources, UnknownKind
 from .watch import PROGRESS_SECONDS, wait_until
 
@@ -122,12 +124,14 @@ class Applier:
     options: Options
     report: Callable[[str], None] = lambda _line: None
     resources: Resources = field(init=False)
+    _existing: Existing = field(init=False)
     _awaited: dict[str, None] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _reported: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.resources = Resources(self.api)
+        self._existing = Existing(self.api)
 
     def place(self, manifests: Iterable[Mapping[str, Any]], namespace: str | None) -> list[Target]:
         """Each manifest with the namespace it goes to: its own, else the given one, else `default`."""
@@ -147,10 +151,12 @@ class Applier:
         return targets
 
     def plan(self, targets: Sequence[Target], new_namespaces: set[str]) -> list[Change]:
-        """What applying would do to each object, as the server's dry run tells. Raises Failure on the first refusal.
+        """What applying would do to each object. Raises Failure on the first refusal.
 
+        The server's dry run tells, but for objects that the server's own record shows to be just so already.
         new_namespaces are those that do not exist yet and will be made before anything else.
         """
+        self._existing.look_ahead(self._places(targets, new_namespaces))
         made_here = {(target.kind, target.name) for target in targets}
         return self._each(lambda target: self._plan_one(target, new_namespaces, made_here), targets)
 
@@ -183,11 +189,7 @@ class Applier:
         """The object as it is in the cluster, None where it is not there."""
         resource = self.resources.of(target.manifest)
         try:
-            return self.api.request("get", resource.path(target.namespace, target.name))
-        except Refusal as error:
-            if error.status == 404:
-                return None
-            raise self._failure("read", target, error) from error
+            return self._existing.take(resource, target.namespace, target.name)
         except ClusterError as error:
             raise self._failure("read", target, error) from error
 
@@ -211,6 +213,12 @@ class Applier:
 
     # --- planning -------------------------------------------------------------------------------
 
+    def _places(self, targets: Iterable[Target], new_namespaces: set[str]) -> Iterator[tuple[Resource, str]]:
+        for target in targets:
+            with suppress(UnknownKind):
+                if target.namespace not in new_namespaces:
+                    yield self.resources.of(target.manifest), target.namespace
+
     def _plan_one(self, target: Target, new_namespaces: set[str], made_here: set[tuple[str, str]]) -> Change:
         try:
             resource = self.resources.of(target.manifest)
@@ -221,6 +229,9 @@ class Applier:
             raise self._failure("apply", target, error) from error
         stand_in = target.namespace in new_namespaces
         before = None if stand_in else self.existing(target)
+        anew = before is not None and (_is_going(before) or (self.options.recreate and _has_failed(before)))
+        if before is not None and not anew and is_applied(self._located(target), before, FIELD_MANAGER):
+            return Change(target, resource, Action.UNCHANGED, before, before)
         try:
             after = (
                 self._try_elsewhere(resource, target, STAND_IN_NAMESPACE)
@@ -237,7 +248,7 @@ class Applier:
             raise self._failure("apply", target, error) from error
         if before is None:
             return Change(target, resource, Action.CREATED, after=after)
-        if _is_going(before) or (self.options.recreate and _has_failed(before)):
+        if anew:
             return Change(target, resource, Action.RECREATED, before, after)
         return Change(
             target, resource, Action.UNCHANGED if _same(before, after) else Action.UPDATED, before, after
@@ -530,18 +541,8 @@ def _has_failed(item: Mapping[str, Any]) -> bool:
 
 def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether applying would change nothing: neither the object nor which of its fields are ours."""
-    return normalised(before) == normalised(after) and _owned(before) == _owned(after)
-
-
-def _owned(item: Mapping[str, Any]) -> Any:
-    for entry in item["metadata"].get("managedFields") or ():
-        if (
-            entry.get("manager") == FIELD_MANAGER
-            and entry.get("operation") == "Apply"
-            and not entry.get("subresource")
-        ):
-            return entry.get("fieldsV1")
-    return None
+    ours = (owned_fields(item, FIELD_MANAGER) for item in (before, after))
+    return normalised(before) == normalised(after) and next(ours) == next(ours)
 
 
 def _with_metadata(manifest: Mapping[str, Any], **values: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any
 
 from .._pod.template import TEMPLATE_PATHS, is_workload, plain_copy, pod_spec
 from .catalogue import CATALOGUE, Pattern
+from .composition import Composed, Composition, identity, note_objects, noted_objects
 from .fragment import BadPattern, ExpectedProxy, Fragment, Graft, Helper, Mode, Server, Target
 from .grace import check_grace
 from .helper import Context
@@ -20,33 +20,9 @@ from .marks import ANNOTATION, Marks, strip
 from .options import checked
 from .position import insert
 
-# On the workload itself, not on its Pods: what else belongs to it is no reason to roll it out anew.
-OBJECTS_ANNOTATION = "podpatterns.core/objects"
 TOKEN_VOLUME = "podpatterns-token"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 CONTAINER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True)
-class Composition:
-    """A workload with its patterns, further objects that they need, and what the user should know."""
-
-    manifest: dict[str, Any]
-    objects: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    expected_proxies: list[ExpectedProxy] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A whole definition with patterns on its workloads, each of these after the objects that it needs.
-
-    expected_proxies: by kind, namespace and name of the workload.
-    """
-
-    manifests: list[dict[str, Any]]
-    warnings: tuple[str, ...] = ()
-    expected_proxies: Mapping[tuple[str, str, str], Sequence[ExpectedProxy]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,12 +82,12 @@ def compose_all(
     among it, is made anew. Otherwise as compose.
     """
     entries = _entries(patterns, server, image_map)
-    made_before = {_identity(item) for manifest in manifests for item in noted_objects(manifest)}
+    made_before = {identity(item) for manifest in manifests for item in noted_objects(manifest)}
     made: list[dict[str, Any]] = []
     warnings: list[str] = []
     expected: dict[tuple[str, str, str], Sequence[ExpectedProxy]] = {}
     for manifest in manifests:
-        if made_before and _identity(manifest) in made_before:
+        if made_before and identity(manifest) in made_before:
             continue
         if not pod_spec(manifest).get("containers"):
             made.append(dict(manifest))
@@ -165,7 +141,7 @@ def _composed(manifest: Mapping[str, Any], entries: Sequence[_Entry], namespace:
     _give_account(draft)
     check_grace(draft.spec, draft.helpers, f"{draft.target.kind} {draft.target.name}")
     _write_marks(draft)
-    _note_objects(draft)
+    note_objects(draft.manifest, draft.objects)
     return Composition(draft.manifest, draft.objects, draft.warnings, draft.expected_proxies)
 
 
@@ -462,42 +438,6 @@ def _token_volume() -> dict[str, Any]:
             ]
         },
     }
-
-
-def noted_objects(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The further objects that an earlier composition made for this workload: kind, name and namespace of each."""
-    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
-    try:
-        noted = json.loads(annotations.get(OBJECTS_ANNOTATION, "[]"))
-        return [
-            {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
-            for version, kind, namespace, name in noted
-        ]
-    except (TypeError, ValueError):
-        return []
-
-
-def _identity(item: Mapping[str, Any]) -> tuple[Any, ...]:
-    metadata = item["metadata"]
-    return item["apiVersion"], item["kind"], metadata.get("namespace"), metadata["name"]
-
-
-def _note_objects(draft: _Draft) -> None:
-    """Note on the workload what else was made for it, so that it can go when its pattern goes."""
-    metadata = draft.manifest["metadata"]
-    annotations = {
-        key: value for key, value in (metadata.get("annotations") or {}).items() if key != OBJECTS_ANNOTATION
-    }
-    if draft.objects:
-        noted = [
-            [item["apiVersion"], item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]]
-            for item in draft.objects
-        ]
-        annotations[OBJECTS_ANNOTATION] = json.dumps(noted)
-    if annotations:
-        metadata["annotations"] = annotations
-    else:
-        metadata.pop("annotations", None)
 
 
 def _write_marks(draft: _Draft) -> None:

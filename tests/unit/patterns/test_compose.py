@@ -14,10 +14,12 @@ import yaml
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns import compose as composing
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.catalogue import CATALOGUE
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.compose import (
-    OBJECTS_ANNOTATION,
     TOKEN_VOLUME,
     compose,
     compose_all,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._patterns.composition import (
+    OBJECTS_ANNOTATION,
     noted_objects,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._patterns.compose import Composition, compose
+from ansible_collections.podpatterns.core.plugins.module_utils._patterns.compose import compose
+from ansible_collections.podpatterns.core.plugins.module_utils._patterns.composition import Composition
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import BadPattern, Server
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import (
     API_GROUPS,
