@@ -29,7 +29,7 @@ class Life:
     """The evidence of one scene.
 
     timelines of its Pods, looks by name; shortfall says which goal was not reached, answer what the server says to
-    a scene that it was only asked about, gaps what could not be read.
+    a scene that it was only asked about, an object a line, gaps what could not be read.
     """
 
     timelines: tuple[Timeline, ...] = ()
@@ -71,6 +71,9 @@ class Finding:
 
 
 Claim = Callable[[Life], Finding]
+
+# The answer to an object that the server would take.
+ACCEPTED = "accepted"
 
 
 class Verdict(StrEnum):
@@ -263,13 +266,30 @@ def looks(name: str, text: str) -> Claim:
 
 
 def refuses(*words: str) -> Claim:
-    """The server would not take the scene's objects, and its answer has these words: paths of fields, reasons."""
+    """The server would not take an object of the scene, and its answer has these words: paths of fields, reasons."""
 
+    def test(lines: list[str]) -> bool:
+        return any(all(word in line for word in words) for line in lines)
+
+    return _answered(f"the server refuses {' '.join(words)}", test)
+
+
+def accepts(*who: str) -> Claim:
+    """The server would take all objects of the scene, or those of this kind and name: `Pod shop`."""
+
+    def test(lines: list[str]) -> bool:
+        said = [line for line in lines if not who or line.startswith(tuple(f"{one}: " for one in who))]
+        return len(said) >= len(who) and all(line.endswith(f": {ACCEPTED}") for line in said)
+
+    return _answered(f"the server accepts {', '.join(who) or 'all'}", test)
+
+
+def _answered(wanted: str, test: Callable[[list[str]], bool]) -> Claim:
     def claim(life: Life) -> Finding:
-        wanted = f"the server refuses {' '.join(words)}"
         if not life.answer:
             return Finding(Order.TIE, f"{wanted}: it was not asked")
-        return _found(all(word in life.answer for word in words), f"{wanted}: {life.answer}")
+        lines = life.answer.splitlines()
+        return _found(test(lines), f"{wanted}: {' | '.join(lines)}")
 
     return claim
 

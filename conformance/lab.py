@@ -20,6 +20,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.asking import asked
 from conformance.claims import Life
 from conformance.evidence import Witness, continued
 from conformance.needs import unmet
@@ -136,12 +137,7 @@ class Lab:
 
     def _ask(self, one: Scene) -> Life:
         """What the server answers to a scene that it is only asked about."""
-        request = Request(self._manifests([one]), check_mode=True)
-        try:
-            run(self.api, request)
-        except (ClusterError, BadDefinition) as error:
-            return Life(answer=str(error))
-        return Life(answer="accepted")
+        return asked(self.api, self._manifests([one]))
 
     def _play(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
         try:

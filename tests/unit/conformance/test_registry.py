@@ -137,11 +137,15 @@ def test_objects_of_an_area_have_names_of_their_own(area: Area) -> None:
 
 @each_scene
 def test_a_scene_is_a_definition_that_the_modules_accept(scene: Scene) -> None:
+    if scene.dry:
+        return  # the server is asked about what may be wrong on purpose
     check([dressed(manifest, "busybox", 30, 3) for manifest in scene.manifests])
 
 
 @each_scene
 def test_claims_find_a_container_by_its_name_alone(scene: Scene) -> None:
+    if scene.dry:
+        return
     counts = Counter(one.name for pod in scene.pods for one in containers(pod_spec(pod)))
     assert [name for name, count in counts.items() if count > 1] == []
 
