@@ -106,9 +106,7 @@ class Watch:
             try:
                 self._stream(collection, self._list(collection))
             except (NotAllowed, Refusal) as error:
-                final = isinstance(error, NotAllowed) or (
-                    isinstance(error, Refusal) and 400 <= error.status < 500 and error.status not in PASSING
-                )
+                final = _is_final(error, allowed=collection in self._streams)
                 self._tell_broken(collection, error, final)
                 if final:
                     return
@@ -150,6 +148,16 @@ class Watch:
                     self.news.put(Changed(_typed(item, resource), gone=event["type"] == "DELETED"))
             # A server, or a proxy before it, that ends each watch at once is not to be hammered.
             self._closing.wait(PAUSE_SECONDS)
+
+
+def _is_final(error: NotAllowed | Refusal, allowed: bool) -> bool:
+    """Whether another try is in vain. allowed: the collection was followed before.
+
+    A server that has just been started refuses everybody until it knows all rights.
+    """
+    if isinstance(error, NotAllowed):
+        return not allowed
+    return 400 <= error.status < 500 and error.status not in PASSING
 
 
 def _typed(item: Mapping[str, Any], resource: Resource) -> dict[str, Any]:

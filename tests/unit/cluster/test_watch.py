@@ -189,6 +189,18 @@ def test_a_refusal_that_time_does_not_change_is_final(
     assert broken.final
 
 
+def test_who_was_allowed_to_follow_may_be_refused_for_a_moment(server: FakeApi) -> None:
+    server.fault("WATCH", "pods", watch_ends, times=1)
+    server.fault("WATCH", "pods", forbidden("watch", "pods"), times=1)
+    with Watch(server.client(), [PODS_OF_SHOP]) as watch:
+        news = following(watch)
+        first, broken, again = next(news), next(news), next(news)
+    assert (phases(first), phases(again)) == ("L0", "L0")
+    assert isinstance(broken, Broken)
+    assert isinstance(broken.error, NotAllowed)
+    assert not broken.final
+
+
 def test_a_list_that_breaks_is_tried_again(server: FakeApi) -> None:
     server.fault("GET", "pods", stops_in_the_middle, times=1)
     with Watch(server.client(), [PODS_OF_SHOP]) as watch:
