@@ -22,6 +22,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, Stamp
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
+from conformance.deeds import Done
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Life:
     shortfall: str = ""
     answer: str = ""
     gaps: tuple[str, ...] = ()
+    done: tuple[Done, ...] = ()
 
     def stamp(self, container: str, event: str) -> Stamp | None:
         """The first stamp of this event by this container."""
@@ -309,6 +311,16 @@ def succeeded(container: str) -> Claim:
     return _last(container, "ended with exit code 0", lambda facts: facts.succeeded, lambda f: f.exit_code)
 
 
+def exited(container: str, code: int) -> Claim:
+    """The container's last state is an end with this exit code."""
+    return _last(
+        container,
+        f"ended with exit code {code}",
+        lambda facts: facts.state == "terminated" and facts.exit_code == code,
+        lambda facts: facts.exit_code,
+    )
+
+
 def runs(container: str) -> Claim:
     """The container's last state is running."""
     return _last(container, "runs", lambda facts: facts.state == "running", lambda facts: facts.exit_code)
@@ -367,13 +379,14 @@ def _in_every_state(container: str, wanted: str, condition: Test, test: Test) ->
         for number, version in enumerate(versions, start=1):
             if not test(version):
                 where = f"not in state {number} of {len(versions)} seen"
-                return Finding(Order.NO, f"{wanted}: {where}: {_states(version)}")
+                return Finding(Order.NO, f"{wanted}: {where}: {states(version)}")
         return Finding(Order.YES, f"{wanted}: in all {len(versions)} states seen")
 
     return claim
 
 
-def _states(pod: PodFacts) -> str:
+def states(pod: PodFacts) -> str:
+    """A Pod's phase and the states of its containers, in words."""
     said = (
         f"{one.name} {one.state}{f' ({one.reason})' if one.reason else ''}{', started' if one.started else ''}"
         for one in pod.containers

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import Verdict as Standing
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, lines_of
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import (
+    Line,
+    lines_of,
+    stamps_in,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Result
 from conformance.claims import Life
+from conformance.deeds import Done
 from conformance.pods import Look, Scene
 
 try:
@@ -39,27 +44,45 @@ class Witness:
 
     def life(self, scene: Scene, results: Sequence[Result]) -> Life:
         """The evidence of one scene, from what the run tells of each of its Pods."""
-        gaps: list[str] = []
-        timelines = tuple(
-            replace(timeline, lines=tuple(self._lines(timeline, gaps)))
-            for result in results
-            for timeline in result.timelines
-        )
+        timelines = [timeline for result in results for timeline in result.timelines]
         short = [result for result in results if result.standing.verdict is not Standing.DONE]
-        shortfall = "" if scene.stuck else "; ".join(_shortfall(result) for result in short)
-        looked = {} if short or blindness() else dict(self._looks(scene, timelines))
-        return Life(timelines, looked, shortfall, gaps=tuple(gaps))
+        told = self.life_of(scene, timelines, "; ".join(_shortfall(result) for result in short))
+        return replace(told, shortfall="") if scene.stuck else told
+
+    def life_of(
+        self,
+        scene: Scene,
+        seen: Iterable[Timeline],
+        shortfall: str,
+        noted: Mapping[str, str] | None = None,
+        done: tuple[Done, ...] = (),
+    ) -> Life:
+        """The evidence of one scene, of whose Pods this was seen; noted is what came of its deeds."""
+        gaps: list[str] = []
+        timelines = tuple(replace(one, lines=tuple(self._lines(one, gaps))) for one in seen)
+        looked = {} if shortfall or blindness() else dict(self._looks(scene, timelines))
+        return Life(timelines, {**looked, **(noted or {})}, shortfall, gaps=tuple(gaps), done=done)
 
     def _lines(self, timeline: Timeline, gaps: list[str]) -> Iterator[Line]:
+        wills = _wills(timeline)
         for container in timeline.pod.containers:
-            if container.last is not None:
-                number = container.restarts - (0 if container.state == "waiting" else 1)
-                yield from self._log(timeline, container.name, number, gaps, previous=True)
+            last = container.restarts - (0 if container.state == "waiting" else 1)
+            readable = {last: True} if container.last is not None else {}
             if container.state != "waiting":
-                yield from self._log(timeline, container.name, container.restarts, gaps)
+                readable[container.restarts] = False
+            for number in sorted({*readable, *(number for name, number in wills if name == container.name)}):
+                will = wills.get((container.name, number), ())
+                unread: list[str] = []
+                log: tuple[Line, ...] = ()
+                if number in readable:
+                    log = tuple(self._log(timeline, container.name, number, unread, readable[number]))
+                # The server may answer with a sentence in place of a log that is gone.
+                whole = {line.text for line in log} >= {line.text for line in will}
+                yield from log if whole else will
+                gaps += unread if whole else ()
 
     def _log(
-        self, timeline: Timeline, container: str, attempt: int, gaps: list[str], previous: bool = False
+        self, timeline: Timeline, container: str, attempt: int, gaps: list[str], previous: bool
     ) -> Iterable[Line]:
         pod = timeline.pod
         try:
@@ -73,9 +96,10 @@ class Witness:
         for name, look in scene.looks.items():
             for timeline in timelines:
                 if any(one.name == look.container for one in timeline.pod.containers):
-                    yield name, self._look(timeline, look)
+                    yield name, self.look(timeline, look)
 
-    def _look(self, timeline: Timeline, look: Look) -> str:
+    def look(self, timeline: Timeline, look: Look) -> str:
+        """What a command prints in a container of this Pod."""
         given = {
             "container": look.container,
             "namespace": timeline.pod.namespace,
@@ -85,6 +109,22 @@ class Witness:
         options = "&".join(f"{key}={value}" for key, value in given.items() if value)
         result = testinfra.get_host(f"kubectl://{timeline.pod.name}?{options}").run(look.command)
         return str(result.stdout if result.succeeded else result.stderr)
+
+
+def _wills(timeline: Timeline) -> dict[tuple[str, int], tuple[Line, ...]]:
+    """The stamps that containers left in their status at their end, by container and attempt."""
+    found: dict[tuple[str, int], tuple[Line, ...]] = {}
+    for seen in timeline.versions:
+        for one in seen.pod.containers:
+            before = one.restarts - (0 if one.state == "waiting" else 1)
+            said = {one.restarts: one.message} if one.state == "terminated" else {}
+            if one.last is not None:
+                said[before] = one.last.message
+            for attempt, message in said.items():
+                lines = lines_of(one.name, attempt, (message or "").splitlines())
+                if any(stamps_in(lines)):
+                    found[one.name, attempt] = lines
+    return found
 
 
 def continued(first: Life, second: Life) -> Life:

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
@@ -20,15 +22,19 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.acting import Performance, Stage, kept, release, with_finalizer
 from conformance.asking import asked
 from conformance.claims import Life
 from conformance.evidence import Witness, continued
 from conformance.needs import unmet
 from conformance.pods import Manifest, Scene, dressed
+from conformance.script import WILL
 
 LABEL = "podpatterns.core/conformance"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 THREADS = 8
+# How many scenes with deeds are under way at once in a namespace.
+ACTORS = 24
 # How long to leave a server alone that could not delete something just now.
 PAUSE_SECONDS = 2.0
 
@@ -64,13 +70,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Batch:
-    """Scenes that one run can hold: the same namespace, the same goal, the same grace."""
+    """Scenes that one run can hold: the same namespace, the same goal, the same grace. acted: each has its deeds."""
 
     namespace: str
     title: str
-    goal: str
-    grace: float
-    in_two_parts: bool
+    goal: str = "auto"
+    grace: float = 0.0
+    in_two_parts: bool = False
+    acted: bool = False
 
 
 @dataclass
@@ -112,14 +119,25 @@ class Lab:
         except ClusterError as error:
             return {one.name: Life(shortfall=str(error)) for one in scenes}
         found = {one.name: self._ask(one) for one in asked}
-        for lives in side_by_side(lambda item: self._play(*item), list(batches.items()), len(batches)):
-            found.update(lives)
+        with ExitStack() as stages:
+            parts: list[Callable[[], dict[str, Life]]] = []
+            for batch, played in batches.items():
+                if batch.acted:
+                    kinds = {str(pod["kind"]) for one in played for pod in one.pods}
+                    stage = stages.enter_context(Stage(self.api, batch.namespace, kinds))
+                    parts.append(partial(self._act, batch, stage, played))
+                else:
+                    parts.append(partial(self._play, batch, played))
+            for lives in side_by_side(lambda part: part(), parts, len(parts)):
+                found.update(lives)
         return found
 
     def _batch(self, area: str, one: Scene) -> Batch:
         kind = one.alone or ("" if one.restricted else "open")
         name = "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
         title = f"{area}, {one.alone}" if one.alone else area
+        if one.deeds:
+            return Batch(name, title, acted=True)
         return Batch(name, title, one.goal, one.grace, bool(one.then))
 
     def _make(self, namespaces: Mapping[str, bool]) -> None:
@@ -163,6 +181,21 @@ class Lab:
             found.update(lives)
         return found
 
+    def _act(self, batch: Batch, stage: Stage, scenes: Sequence[Scene]) -> dict[str, Life]:
+        """Scenes with deeds, each of them at its own pace."""
+        over: list[str] = []
+
+        def act(one: Scene) -> Life:
+            deadline = time.monotonic() + self.settings.timeout
+            performance = Performance(self.api, stage, self.witness, one, self._clothed, deadline)
+            life = performance.life(self._manifests([one]))
+            over.append(one.name)
+            self.report(f"{batch.title}: {one.name} is over, {len(over)} of {len(scenes)}")
+            return life
+
+        lives = side_by_side(act, scenes, ACTORS)
+        return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+
     def _part(
         self, batch: Batch, scenes: Sequence[Scene], manifests: Sequence[Manifest], grace: float
     ) -> dict[str, Life]:
@@ -188,10 +221,15 @@ class Lab:
     def _prepared(self, one: Scene, manifest: Manifest) -> dict[str, Any]:
         if one.alone:
             return dict(manifest)  # somebody else's, to be run as it is
-        settings = self.settings
-        clothed = dressed(manifest, settings.image, settings.patience, settings.window)
+        is_kept = manifest["kind"] == "Pod" and manifest["metadata"]["name"] in kept(one)
+        clothed = self._clothed(manifest, **({"WILL": WILL} if is_kept else {}))
         labels = {**clothed["metadata"].get("labels", {}), LABEL: self.run_id}
-        return {**clothed, "metadata": {**clothed["metadata"], "labels": labels}}
+        labelled = {**clothed, "metadata": {**clothed["metadata"], "labels": labels}}
+        return with_finalizer(labelled) if is_kept else labelled
+
+    def _clothed(self, manifest: Manifest, **more: str) -> dict[str, Any]:
+        settings = self.settings
+        return dressed(manifest, settings.image, settings.patience, settings.window, **more)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -215,6 +253,7 @@ class Lab:
             left = deadline - time.monotonic()
             request = Request([self._namespace(namespace)], present=False, timeout=max(left, 1.0))
             try:
+                release(self.api, namespace)
                 run(self.api, request)
             except ClusterError as error:
                 if left < PAUSE_SECONDS:

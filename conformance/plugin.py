@@ -180,7 +180,7 @@ def subject(lab: Lab, area: Area, behaviour: Behaviour, record_property: RecordP
     for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
         record_property(name, text)
     lacking = lab.unmet(behaviour.needs)
-    if not lacking and behaviour.scene.looks and (why := blindness()):
+    if not lacking and any(one.looks_inside for one in behaviour.scenes) and (why := blindness()):
         lacking = f"nobody can look inside a container here: {why}"
     if lacking:
         record_property("verdict", NOT_APPLICABLE)

@@ -14,7 +14,12 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
     Role,
     containers,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import (
+    TEMPLATE_PATHS,
+    is_workload,
+    pod_spec,
+)
+from conformance.deeds import Deed, Tell
 from conformance.script import BOARD, aside, until_its_end, until_told
 
 Manifest = Mapping[str, Any]
@@ -143,7 +148,9 @@ class Scene:
     restricted: whether the Pods are to pass the restricted Pod Security Standard. stuck: the goal is not meant to
     be reached. then: what is applied when the Pods got stuck, upon which they must reach it. dry: the server is
     only asked whether it would take the objects. alone: needs a namespace of its own, as the names of its objects
-    are not ours to choose. looks: by the name that claims know them by.
+    are not ours to choose. looks: by the name that claims know them by. deeds: what is done, in order, once the goal is
+    reached (`auto` is then started), or at once where the first is an Until; after them the Pods are followed to their
+    end, those that were not deleted only if the last deed is no Until.
     """
 
     manifests: tuple[Manifest, ...]
@@ -155,16 +162,22 @@ class Scene:
     dry: bool = False
     alone: str = ""
     looks: Mapping[str, Look] = field(default_factory=dict)
+    deeds: tuple[Deed, ...] = ()
 
     @property
     def pods(self) -> tuple[Manifest, ...]:
-        """The Pods among the manifests."""
+        """The Pods among the manifests, and what makes Pods."""
         return tuple(one for one in self.manifests if is_workload(one))
 
     @property
     def name(self) -> str:
         """What tells scenes apart."""
         return self.alone or str(self.pods[0]["metadata"]["name"])
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether somebody must be able to run commands in its containers."""
+        return bool(self.looks) or any(isinstance(one, Tell) for one in self.deeds)
 
     @property
     def needs(self) -> set[str]:
@@ -194,30 +207,39 @@ def as_it_stands(name: str, manifest: Manifest, **looks: Look) -> Scene:
     return Scene((manifest,), restricted=False, alone=name, looks=looks)
 
 
-def dressed(manifest: Manifest, image: str, patience: int, window: int) -> dict[str, Any]:
+def dressed(manifest: Manifest, image: str, patience: int, window: int, **more: str) -> dict[str, Any]:
     """The manifest with the image and the environment that our containers and volumes need; others stay as they are.
 
     patience: seconds to wait inside a container for what must come. window: seconds to give what must not come.
+    more: further variables of the environment.
     """
-    if manifest.get("kind") != "Pod":
+    given = {"PATIENCE": str(patience), "WINDOW": str(window), **more}
+    if not is_workload(manifest):
         return dict(manifest)
     spec = dict(pod_spec(manifest))
     for spec_list in SPEC_LISTS:
         if spec_list in spec:
             spec[spec_list] = [
-                one if "image" in one else _clothed(one, image, patience, window) for one in spec[spec_list]
+                one if "image" in one else _clothed(one, image, given) for one in spec[spec_list]
             ]
     if "volumes" in spec:
         spec["volumes"] = [
             {**one, "image": {"reference": image, **one["image"]}} if "image" in one else one
             for one in spec["volumes"]
         ]
-    return {**manifest, "spec": spec}
+    return _set(manifest, (*TEMPLATE_PATHS[manifest["kind"]], "spec"), spec)
 
 
-def _clothed(container: Mapping[str, Any], image: str, patience: int, window: int) -> dict[str, Any]:
-    given = {"NAME": container["name"], "PATIENCE": str(patience), "WINDOW": str(window)}
+def _set(mapping: Mapping[str, Any], path: tuple[str, ...], new: Any) -> dict[str, Any]:
+    """The mapping with another value at the end of the path; what it shares with the given one is not touched."""
+    key, *rest = path
+    return {**mapping, key: _set(mapping[key], tuple(rest), new) if rest else new}
+
+
+def _clothed(container: Mapping[str, Any], image: str, given: Mapping[str, str]) -> dict[str, Any]:
     own = container.get("env", ())
     names = {entry["name"] for entry in own}
-    lent = [value(name, text) for name, text in given.items() if name not in names]
+    lent = [
+        value(name, text) for name, text in {"NAME": container["name"], **given}.items() if name not in names
+    ]
     return {**container, "image": image, "env": [*lent, *own]}

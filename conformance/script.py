@@ -13,7 +13,7 @@ BOARD = "/board"
 WORDS = rf"""
 now() {{ read -r now _ < /proc/uptime; }}
 hundredths() {{ now; hundredths=${{now%.*}}${{now#*.}}; }}
-say() {{ now; echo "@ $now $*"; }}
+say() {{ now; echo "@ $now $*"; [ -z "$WILL" ] || echo "@ $now $*" >> "$WILL"; }}
 hook_say() {{ say "$@" > /proc/1/fd/1; }}
 tick() {{ now; tock=$now; while now; [ "$now" = "$tock" ]; do :; done; }}
 mark() {{ : > {BOARD}/$1; }}
@@ -46,6 +46,10 @@ reach() {{
 }}
 tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else say "$event-failed" $told; fi; }}
 """.strip()
+
+# A file whose content the kubelet takes into the container's status at its end. The log of a Pod that was deleted goes
+# with its containers as soon as the last has ended; where WILL names this file, the stamps outlive them.
+WILL = "/dev/termination-log"
 
 # A sidecar stays until it is told to stop; PID 1 gets no signal that it does not ask for.
 STAY = "while :; do sleep 3600 & wait $!; done"

@@ -1,0 +1,365 @@
+"""Does the deeds of scenes: the Pods reach their goal, the deeds are done in order, the Pods are seen to their end.
+
+One watch of the namespace serves all its scenes, and each goes at its own pace. A Pod that is to be deleted carries a
+finalizer of ours, so that its end can be read; it is taken off whatever happens, by the scene, and once more by the
+lab before it deletes the namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError, Refusal
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import (
+    BY_KIND,
+    EVENTS,
+    JOBS,
+    PODS,
+    REPLICA_SETS,
+    Resource,
+    Resources,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.watch import (
+    PROGRESS_SECONDS,
+    Broken,
+    Changed,
+    Collection,
+    Listed,
+    News,
+    Watch,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import (
+    Verdict,
+    goal_for,
+    standing,
+)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View, Workload
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
+from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.claims import Life, states
+from conformance.deeds import Deed, Delete, Done, Evict, Patch, Tell, Until
+from conformance.evidence import Witness
+from conformance.pods import Look, Manifest, Scene
+
+FINALIZER = "podpatterns.core/conformance"
+STRATEGIC = "application/strategic-merge-patch+json"
+MERGE = "application/merge-patch+json"
+ENDS = ("Succeeded", "Failed")
+
+
+class Missed(Exception):
+    """Something that a scene needs did not come; the text says what, and how things stand instead."""
+
+
+# --- what is seen -------------------------------------------------------------------------------
+
+
+class Stage:
+    """All that is seen of one namespace, for many who wait. Use as a context manager; leaving it ends every wait."""
+
+    def __init__(self, api: Api, namespace: str, kinds: Iterable[str]) -> None:
+        self.namespace = namespace
+        self.view = View()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._broken: ClusterError | None = None
+        self._watch = Watch(api, _collections(namespace, set(kinds)))
+        self._thread = threading.Thread(target=self._follow, daemon=True, name=f"stage {namespace}")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+
+    def wait(self, holds: Callable[[View], bool], deadline: float, what: Callable[[View], str]) -> None:
+        """Wait until it holds. Raises Missed, with `what` did not come, where it does not before the deadline."""
+        with self._changed:
+            while not holds(self.view):
+                left = deadline - time.monotonic()
+                if self._closing:
+                    raise Missed(f"{what(self.view)}: the run was ended")
+                if self._broken is not None:
+                    raise Missed(f"{what(self.view)}: {self._broken}")
+                if left <= 0:
+                    raise Missed(f"{what(self.view)}, and its time is over")
+                self._changed.wait(left)
+
+    def timelines(self, workloads: Iterable[Workload]) -> tuple[Timeline, ...]:
+        """The timelines of the workloads' Pods, as far as seen."""
+        with self._changed:
+            return tuple(self.view.timeline(pod) for one in workloads for pod in self.view.pods_of(one))
+
+    def _follow(self) -> None:
+        with self._watch as watch:
+            while not self._closing:
+                if found := watch.next(PROGRESS_SECONDS):
+                    with self._changed:
+                        for news in found:
+                            self._take(news)
+                        self._changed.notify_all()
+
+    def _take(self, news: News) -> None:
+        now = time.monotonic()
+        if isinstance(news, Listed):
+            self.view.replace(news.resource.kind, news.namespace, news.items, now)
+        elif isinstance(news, Changed):
+            if news.gone:
+                self.view.put(news.item, now)  # its end may be in its last state alone
+                self.view.remove(news.item)
+            else:
+                self.view.put(news.item, now)
+        elif isinstance(news, Broken) and news.final and news.resource is not EVENTS:
+            self._broken = news.error
+
+
+def _collections(namespace: str, kinds: set[str]) -> list[Collection]:
+    resources = [BY_KIND[kind] for kind in sorted({"Pod", *kinds})]
+    resources += [REPLICA_SETS] if "Deployment" in kinds and "ReplicaSet" not in kinds else []
+    resources += [JOBS] if "CronJob" in kinds and "Job" not in kinds else []
+    warnings = Collection(EVENTS, namespace, (("fieldSelector", "type=Warning"),))
+    return [warnings, *(Collection(one, namespace) for one in resources)]
+
+
+# --- what is done -------------------------------------------------------------------------------
+
+
+def kept(scene: Scene) -> set[str]:
+    """The Pods of the scene that must not vanish before their end has been read."""
+    return {
+        one.name for one in scene.deeds if isinstance(one, Evict) or (isinstance(one, Delete) and one.kept)
+    }
+
+
+def with_finalizer(manifest: Manifest) -> dict[str, Any]:
+    """The manifest with our finalizer."""
+    finalizers = [*manifest["metadata"].get("finalizers", ()), FINALIZER]
+    return {**manifest, "metadata": {**manifest["metadata"], "finalizers": finalizers}}
+
+
+def let_go(api: Api, namespace: str, name: str) -> None:
+    """Take our finalizer off a Pod, which may be gone. Raises ClusterError."""
+    body = {"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
+    try:
+        api.request("patch", PODS.path(namespace, name), body=body, content_type=STRATEGIC)
+    except Refusal as error:
+        if error.status != 404:
+            raise
+
+
+def release(api: Api, namespace: str) -> None:
+    """Take our finalizer off every Pod of a namespace that is to go. Raises ClusterError."""
+    for item in api.request("get", PODS.path(namespace)).get("items") or ():
+        if FINALIZER in (item["metadata"].get("finalizers") or ()):
+            let_go(api, namespace, item["metadata"]["name"])
+
+
+@dataclass
+class Performance:
+    """One scene, from its first Pod to its last. deadline, in monotonic seconds, is that of the whole.
+
+    clothe: gives a container that a deed adds what the scene's own have.
+    """
+
+    api: Api
+    stage: Stage
+    witness: Witness
+    scene: Scene
+    clothe: Callable[[Manifest], dict[str, Any]]
+    deadline: float
+    workloads: dict[str, Workload] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+    looks: dict[str, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def life(self, manifests: Sequence[Manifest]) -> Life:
+        """Make the scene's objects, do its deeds, and tell what was seen."""
+        shortfall = ""
+        try:
+            try:
+                self._make(manifests)
+                self._act()
+            except (ClusterError, BadDefinition, Missed) as error:
+                shortfall = str(error)
+            timelines = self.stage.timelines(self.workloads.values())
+            return self.witness.life_of(self.scene, timelines, shortfall, self.looks, tuple(self.done))
+        finally:
+            for name in kept(self.scene):
+                with contextlib.suppress(ClusterError):  # the lab tries again at the end
+                    let_go(self.api, self.stage.namespace, name)
+
+    def _make(self, manifests: Sequence[Manifest]) -> None:
+        left = max(self.deadline - time.monotonic(), 1.0)
+        made = run(
+            self.api, Request(manifests, namespace=self.stage.namespace, goal="exists", timeout=left)
+        ).changes
+        for change in made:
+            target, live = change.target, change.after
+            if live is not None and is_workload(target.manifest):
+                goal = "started" if self.scene.goal == "auto" else self.scene.goal
+                goal = goal_for(target.kind, pod_spec(target.manifest), goal)
+                uid = live["metadata"]["uid"]
+                self.workloads[target.name] = Workload(target.kind, target.namespace, target.name, uid, goal)
+
+    def _act(self) -> None:
+        if not isinstance(self.scene.deeds[0], Until):
+            for one in self.workloads.values():
+                self._reach(one)
+        for deed in self.scene.deeds:
+            self._do(deed)
+            self.done.append(Done(deed, time.monotonic()))
+        ends = self.taken if isinstance(self.scene.deeds[-1], Until) else self.workloads.keys()
+        for one in self.workloads.values():
+            if one.kind == "Pod" and one.name in ends:
+                self._see_end(one)
+
+    def _reach(self, workload: Workload) -> None:
+        def holds(view: View) -> bool:
+            found = standing(workload, view)
+            if found.verdict is Verdict.FAILED:
+                raise Missed(f"{workload} is not {workload.goal}: {found.reason}")
+            return found.verdict is Verdict.DONE
+
+        self.stage.wait(
+            holds,
+            self.deadline,
+            lambda view: f"{workload} is not {workload.goal}: {standing(workload, view).reason}",
+        )
+
+    def _see_end(self, workload: Workload) -> None:
+        whole = workload.name in kept(self.scene) or workload.name not in self.taken
+
+        def holds(view: View) -> bool:
+            pod = view.pods.get(workload.uid)
+            return workload.uid in view.gone or (whole and pod is not None and pod.phase in ENDS)
+
+        self.stage.wait(
+            holds,
+            self.deadline,
+            lambda view: f"{workload} has not come to its end: {_stand(view.pods_of(workload))}",
+        )
+
+    def _do(self, deed: Deed) -> None:
+        match deed:
+            case Until():
+                self._await(deed)
+            case Tell():
+                self._tell(deed)
+            case Patch():
+                self._ask(deed, "patch", self._path(deed), self._body(deed), _merge(deed.kind))
+            case Delete():
+                if self._ask(deed, "delete", self._path(deed), _delete_options(deed.grace)):
+                    self.taken.add(deed.name)
+            case Evict():
+                body = {
+                    "apiVersion": "policy/v1",
+                    "kind": "Eviction",
+                    "metadata": {"name": deed.name, "namespace": self.stage.namespace},
+                    "deleteOptions": _delete_options(deed.grace),
+                }
+                if self._ask(deed, "post", f"{self._path(deed)}/eviction", body):
+                    self.taken.add(deed.name)
+
+    def _ask(
+        self, deed: Delete | Evict | Patch, method: str, path: str, body: Any, content_type: str | None = None
+    ) -> bool:
+        """Whether the server does it; a refusal that the scene does not ask about raises Missed."""
+        api = self.api.until(self.deadline)
+        try:
+            api.request(method, path, body=body, content_type=content_type)
+        except Refusal as error:
+            if not deed.note:
+                raise Missed(f"the server refuses to {deed}: {error}") from error
+            self.looks[deed.note] = f"refused with HTTP {error.status}: {error}"
+            return False
+        if deed.note:
+            self.looks[deed.note] = "accepted"
+        return True
+
+    def _path(self, deed: Delete | Evict | Patch) -> str:
+        kind = deed.kind if isinstance(deed, Patch) else "Pod"
+        path = self._resource(kind).path(self.stage.namespace, deed.name)
+        return f"{path}/{deed.subresource}" if isinstance(deed, Patch) and deed.subresource else path
+
+    def _resource(self, kind: str) -> Resource:
+        if kind in BY_KIND:
+            return BY_KIND[kind]
+        versions = {one["kind"]: one["apiVersion"] for one in self.scene.manifests}
+        return Resources(self.api).of({"apiVersion": versions.get(kind, "v1"), "kind": kind})
+
+    def _body(self, deed: Patch) -> dict[str, Any]:
+        if deed.subresource != "ephemeralcontainers":
+            return dict(deed.body)
+        return {"spec": self.clothe({"kind": "Pod", "apiVersion": "v1", **deed.body})["spec"]}
+
+    def _pods(self, name: str, view: View) -> list[PodFacts]:
+        return view.pods_of(self._workload(name))
+
+    def _workload(self, name: str) -> Workload:
+        return self.workloads[name or next(iter(self.workloads))]
+
+    def _await(self, deed: Until) -> None:
+        def holds(view: View) -> bool:
+            return any(deed.test(pod) for pod in self._pods(deed.pod, view))
+
+        def what(view: View) -> str:
+            return f"nobody has seen that {deed.what}: {_stand(self._pods(deed.pod, view))}"
+
+        def holds_or_gone(view: View) -> bool:
+            if holds(view):
+                return True
+            if self._workload(deed.pod).uid in view.gone:
+                raise Missed(f"{what(view)}; it is gone")
+            return False
+
+        self.stage.wait(holds_or_gone, self.deadline, what)
+
+    def _tell(self, deed: Tell) -> None:
+        timelines = self.stage.timelines([self._workload(deed.pod)])
+        if not timelines:
+            raise Missed(f"there is no Pod of {deed.pod} to {deed}")
+        answers: queue.Queue[str] = queue.Queue()
+
+        def ask() -> None:
+            answers.put(self.witness.look(timelines[0], Look(deed.container, deed.command)))
+
+        # A command that never answers must not hold the scene.
+        threading.Thread(target=ask, daemon=True, name=str(deed)).start()
+        try:
+            said = answers.get(timeout=max(self.deadline - time.monotonic(), 0.1))
+        except queue.Empty:
+            raise Missed(f"there is no answer to: {deed}") from None
+        if deed.note:
+            self.looks[deed.note] = said
+
+
+def _delete_options(grace: int | None) -> dict[str, Any]:
+    given = {} if grace is None else {"gracePeriodSeconds": grace}
+    return {"apiVersion": "v1", "kind": "DeleteOptions", **given}
+
+
+def _merge(kind: str) -> str:
+    """Kinds of the server's own merge lists by their keys; of any other nothing is known."""
+    return STRATEGIC if kind in BY_KIND else MERGE
+
+
+def _stand(pods: Iterable[PodFacts]) -> str:
+    return "; ".join(_said(pods)) or "there is no Pod of it"
+
+
+def _said(pods: Iterable[PodFacts]) -> Iterator[str]:
+    for pod in pods:
+        yield f"{pod.name} is {states(pod)}{', deleting' if pod.deleting else ''}"

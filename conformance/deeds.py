@@ -1,0 +1,96 @@
+"""What is done to the Pods of a scene once they are there, declared; acting.py does it.
+
+note: the name among the scene's looks under which the answer is kept, be it the server's, which may then refuse,
+or what a command printed. Without it a refusal ends the scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a Pod, in grace seconds where given.
+
+    kept: by a finalizer of ours, until its end has been seen. Without it the Pod is followed until it is gone, and
+    what its containers said at the last is lost.
+    """
+
+    name: str
+    grace: int | None = None
+    kept: bool = True
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"delete {self.name}" + ("" if self.grace is None else f" in {self.grace} s")
+
+
+@dataclass(frozen=True)
+class Evict:
+    """Ask for the eviction of a Pod, in grace seconds where given; it is kept as a deleted one is."""
+
+    name: str
+    grace: int | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"evict {self.name}"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Merge the body into an object, or into its subresource, by its kind's own rules for lists.
+
+    Containers that a patch of ephemeralcontainers adds are clothed as those of the scene are.
+    """
+
+    kind: str
+    name: str
+    body: Mapping[str, Any]
+    subresource: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        what = f"the {self.subresource} of " if self.subresource else ""
+        return f"patch {what}{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Run a line of shell in a running container."""
+
+    pod: str
+    container: str
+    command: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"run {self.command!r} in {self.container} of {self.pod}"
+
+
+@dataclass(frozen=True)
+class Until:
+    """Wait until a Pod, the scene's first one where none is named, is as wanted."""
+
+    what: str
+    test: Callable[[PodFacts], bool] = field(compare=False)
+    pod: str = ""
+
+    def __str__(self) -> str:
+        return f"wait until {self.what}"
+
+
+Deed: TypeAlias = "Delete | Evict | Patch | Tell | Until"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A deed that was done. at: our monotonic seconds, those of timeline.Seen, when the answer to it was there."""
+
+    deed: Deed
+    at: float
