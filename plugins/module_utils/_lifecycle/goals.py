@@ -287,6 +287,10 @@ def _why_unsettled(item: Mapping[str, Any], pods: list[PodFacts], wanted: int) -
     return "its controller has not caught up"
 
 
+# Conditions that only follow what the containers do; others are gates of somebody's own.
+_FOLLOWING = ("Ready", "ContainersReady", "PodReadyToStartContainers")
+
+
 def _why_pending(pod: PodFacts, goal: str) -> str:
     if pod.deleting:
         return "is being deleted"
@@ -294,11 +298,7 @@ def _why_pending(pod: PodFacts, goal: str) -> str:
         return "waits for a node"
     container = next((one for one in pod.containers if not _has_done_its_part(one, goal)), None)
     if container is None:
-        gates = [
-            one
-            for one in pod.conditions.values()
-            if not one.true and one.type not in ("Ready", "ContainersReady")
-        ]
+        gates = [one for one in pod.conditions.values() if not one.true and one.type not in _FOLLOWING]
         return f"waits for condition {gates[0].type}" if gates else "waits for the kubelet"
     detail = f" ({container.reason})" if container.state == "waiting" and container.reason else ""
     if container.state == "running":

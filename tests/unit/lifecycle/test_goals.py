@@ -132,6 +132,17 @@ CRASHED = pod(init={"a": ended(3)}, app={"app": waiting("PodInitializing")}, pha
             "pending",
             "waits for condition example.com/gate",
         ),
+        (
+            "completed",
+            pod(
+                app={"app": ended(0)},
+                phase="Running",
+                policy="Never",
+                conditions={"PodReadyToStartContainers": False},
+            ),
+            "pending",
+            "waits for the kubelet",
+        ),
     ],
 )
 def test_a_pod_stands_to_its_goal(goal: str, item: dict[str, Any], verdict: str, reason: str) -> None:
