@@ -11,6 +11,7 @@ import yaml
 
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import (
     SPEC_LISTS,
+    Container,
     Role,
     containers,
 )
@@ -28,6 +29,7 @@ Manifest = Mapping[str, Any]
 NATIVE_SIDECARS = "SidecarContainers"
 IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
+CONTAINER_POLICIES = "ContainerRestartRules"
 
 SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
 # Any user but root will do; this one is nobody in most images.
@@ -38,7 +40,7 @@ NOBODY = {"runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "
 class Speaker:
     """A container that speaks the words of script.py, to its end or until it is told to stop.
 
-    fields are further ones of its spec.
+    fields are further ones of its spec. at_term: what one that stays does when it is told to stop.
     """
 
     name: str
@@ -46,10 +48,11 @@ class Speaker:
     stays: bool
     lines: tuple[str, ...]
     fields: Mapping[str, Any]
+    at_term: tuple[str, ...] = ()
 
     def spec(self) -> dict[str, Any]:
         """The container's spec, complete but for the image and the lab's environment."""
-        text = until_told(*self.lines) if self.stays else until_its_end(*self.lines)
+        text = until_told(*self.lines, at_term=self.at_term) if self.stays else until_its_end(*self.lines)
         mounts = [{"name": "board", "mountPath": BOARD}, *self.fields.get("volumeMounts", ())]
         return {
             "name": self.name,
@@ -66,9 +69,9 @@ def init(name: str, *lines: str, **fields: Any) -> Speaker:
     return Speaker(name, Role.INIT, False, lines, fields)
 
 
-def sidecar(name: str, *lines: str, **fields: Any) -> Speaker:
+def sidecar(name: str, *lines: str, at_term: tuple[str, ...] = (), **fields: Any) -> Speaker:
     """A native sidecar: it does its lines and stays until it gets TERM."""
-    return Speaker(name, Role.SIDECAR, True, lines, fields)
+    return Speaker(name, Role.SIDECAR, True, lines, fields, at_term)
 
 
 def app(name: str, *lines: str, **fields: Any) -> Speaker:
@@ -76,9 +79,9 @@ def app(name: str, *lines: str, **fields: Any) -> Speaker:
     return Speaker(name, Role.APP, False, lines, fields)
 
 
-def resident(name: str, *lines: str, **fields: Any) -> Speaker:
+def resident(name: str, *lines: str, at_term: tuple[str, ...] = (), **fields: Any) -> Speaker:
     """An app container that does its lines and stays until it gets TERM."""
-    return Speaker(name, Role.APP, True, lines, fields)
+    return Speaker(name, Role.APP, True, lines, fields, at_term)
 
 
 def pod(name: str, *speakers: Speaker, **spec: Any) -> dict[str, Any]:
@@ -185,10 +188,20 @@ class Scene:
         specs = [pod_spec(one) for one in self.pods]
         uses = {
             NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
+            CONTAINER_POLICIES: any(_has_own_policy(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
             DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
         }
         return {need for need, used in uses.items() if used}
+
+
+def _has_own_policy(container: Container) -> bool:
+    """Whether it is restarted otherwise than its place in the Pod has it; any server knows a sidecar's policy."""
+    spec = container.spec
+    own = "restartPolicy" in spec and (
+        container.role is Role.APP or spec["restartPolicy"] in ("Never", "OnFailure")
+    )
+    return own or "restartPolicyRules" in spec
 
 
 def scene(*manifests: Manifest, **settings: Any) -> Scene:

@@ -7,6 +7,8 @@ the container's process: that is when the runtime started it, however late the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # Where the containers of a Pod see each other's marks.
 BOARD = "/board"
 
@@ -53,7 +55,6 @@ WILL = "/dev/termination-log"
 
 # A sidecar stays until it is told to stop; PID 1 gets no signal that it does not ask for.
 STAY = "while :; do sleep 3600 & wait $!; done"
-TRAP = "trap 'say term; say end; tick; exit 0' TERM"
 
 
 def until_its_end(*lines: str) -> str:
@@ -61,9 +62,13 @@ def until_its_end(*lines: str) -> str:
     return "\n".join([WORDS, "begin", *lines, "say end", "tick"])
 
 
-def until_told(*lines: str) -> str:
-    """A container that does its lines and then stays until it gets TERM."""
-    return "\n".join([WORDS, TRAP, "begin", *lines, STAY])
+def until_told(*lines: str, at_term: Sequence[str] = ()) -> str:
+    """A container that does its lines and then stays until it gets TERM.
+
+    Upon that it does the lines of at_term, which may set `code`, and exits; a further TERM changes nothing.
+    """
+    told = ["told() {", "trap 'say term-again' TERM", "say term", *at_term, "say end", "tick"]
+    return "\n".join([WORDS, *told, "exit ${code:-0}", "}", "trap told TERM", "begin", *lines, STAY])
 
 
 def aside(*lines: str) -> list[str]:
