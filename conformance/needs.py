@@ -14,6 +14,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api impo
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.pods import (
+    CONTAINER_POLICIES,
     DEFAULT_STORAGE,
     IMAGE_VOLUMES,
     NATIVE_SIDECARS,
@@ -68,6 +69,10 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     IMAGE_VOLUMES: KeptField(
         pod("asks-for-image-volumes", app("main"), volumes=[{"name": "image", "image": {}}]),
         ("spec", "volumes", 1, "image"),
+    ).unmet,
+    CONTAINER_POLICIES: KeptField(
+        pod("asks-for-container-policies", app("main", restartPolicy="Never")),
+        ("spec", "containers", 0, "restartPolicy"),
     ).unmet,
     DEFAULT_STORAGE: _no_default_storage,
 }

@@ -30,6 +30,10 @@ UNPROVEN: tuple[Unproven, ...] = (
     # namespaces and security
     # status
     # validation
+    Unproven(
+        "api-stopsignal-os",
+        "A stop signal in the spec is an alpha field, which Kubernetes 1.36 drops by default.",
+    ),
     # image pull
     # deadlines and eviction
     # ephemeral containers
