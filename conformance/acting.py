@@ -8,11 +8,12 @@ lab before it deletes the namespace.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
@@ -47,7 +48,19 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition i
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.claims import Life, states
-from conformance.deeds import Deed, Delete, Done, Evict, Patch, Tell, Until
+from conformance.deeds import (
+    WAITS,
+    Apply,
+    Deed,
+    Delete,
+    Done,
+    Evict,
+    Patch,
+    Tell,
+    Until,
+    UntilPods,
+    UntilState,
+)
 from conformance.evidence import Witness
 from conformance.pods import Look, Manifest, Scene
 
@@ -85,8 +98,17 @@ class Stage:
             self._closing = True
             self._changed.notify_all()
 
-    def wait(self, holds: Callable[[View], bool], deadline: float, what: Callable[[View], str]) -> None:
-        """Wait until it holds. Raises Missed, with `what` did not come, where it does not before the deadline."""
+    def wait(
+        self,
+        holds: Callable[[View], bool],
+        deadline: float,
+        what: Callable[[View], str],
+        wake: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        """Wait until it holds. Raises Missed, with `what` did not come, where it does not before the deadline.
+
+        wake: when, in monotonic seconds, to look again though nothing was heard.
+        """
         with self._changed:
             while not holds(self.view):
                 left = deadline - time.monotonic()
@@ -96,12 +118,18 @@ class Stage:
                     raise Missed(f"{what(self.view)}: {self._broken}")
                 if left <= 0:
                     raise Missed(f"{what(self.view)}, and its time is over")
-                self._changed.wait(left)
+                self._changed.wait(min(left, max(wake() - time.monotonic(), 0.0)))
 
     def timelines(self, workloads: Iterable[Workload]) -> tuple[Timeline, ...]:
         """The timelines of the workloads' Pods, as far as seen."""
         with self._changed:
-            return tuple(self.view.timeline(pod) for one in workloads for pod in self.view.pods_of(one))
+            return tuple(self.view.timeline(pod) for one in workloads for pod in pods_made(self.view, one))
+
+    def states(self, workloads: Iterable[Workload]) -> dict[str, Mapping[str, Any]]:
+        """The last state of each workload that is no Pod, as far as seen."""
+        with self._changed:
+            found = {one.name: self.view.controllers.get(one.uid) for one in workloads}
+        return {name: state for name, state in found.items() if state is not None}
 
     def _follow(self) -> None:
         with self._watch as watch:
@@ -124,6 +152,14 @@ class Stage:
                 self.view.put(news.item, now)
         elif isinstance(news, Broken) and news.final and news.resource is not EVENTS:
             self._broken = news.error
+
+
+def pods_made(view: View, workload: Workload) -> list[PodFacts]:
+    """Every Pod that was ever seen of the workload, by the label that its template gives them, the first seen first."""
+    if workload.kind == "Pod":
+        return view.pods_of(workload)
+    found = [pod for pod in view.pods.values() if pod.labels.get("pod") == workload.name]
+    return sorted(found, key=lambda pod: view.versions[pod.uid][0].at)
 
 
 def _collections(namespace: str, kinds: set[str]) -> list[Collection]:
@@ -171,7 +207,7 @@ def release(api: Api, namespace: str) -> None:
 class Performance:
     """One scene, from its first Pod to its last. deadline, in monotonic seconds, is that of the whole.
 
-    clothe: gives a container that a deed adds what the scene's own have.
+    clothe: gives a container that a deed adds what the scene's own have; prepare: an object that a deed applies.
     """
 
     api: Api
@@ -179,6 +215,7 @@ class Performance:
     witness: Witness
     scene: Scene
     clothe: Callable[[Manifest], dict[str, Any]]
+    prepare: Callable[[Manifest], dict[str, Any]]
     deadline: float
     workloads: dict[str, Workload] = field(default_factory=dict)
     done: list[Done] = field(default_factory=list)
@@ -194,8 +231,10 @@ class Performance:
                 self._act()
             except (ClusterError, BadDefinition, Missed) as error:
                 shortfall = str(error)
-            timelines = self.stage.timelines(self.workloads.values())
-            return self.witness.life_of(self.scene, timelines, shortfall, self.looks, tuple(self.done))
+            ours = self.workloads.values()
+            timelines, last = self.stage.timelines(ours), self.stage.states(ours)
+            told = self.witness.life_of(self.scene, timelines, shortfall, self.looks, tuple(self.done))
+            return replace(told, workloads=last)
         finally:
             for name in kept(self.scene):
                 with contextlib.suppress(ClusterError):  # the lab tries again at the end
@@ -210,18 +249,20 @@ class Performance:
             target, live = change.target, change.after
             if live is not None and is_workload(target.manifest):
                 goal = "started" if self.scene.goal == "auto" else self.scene.goal
+                if target.kind == "CronJob":
+                    goal = "exists"
                 goal = goal_for(target.kind, pod_spec(target.manifest), goal)
                 uid = live["metadata"]["uid"]
                 self.workloads[target.name] = Workload(target.kind, target.namespace, target.name, uid, goal)
 
     def _act(self) -> None:
-        if not isinstance(self.scene.deeds[0], Until):
+        if not isinstance(self.scene.deeds[0], WAITS):
             for one in self.workloads.values():
                 self._reach(one)
         for deed in self.scene.deeds:
             self._do(deed)
             self.done.append(Done(deed, time.monotonic()))
-        ends = self.taken if isinstance(self.scene.deeds[-1], Until) else self.workloads.keys()
+        ends = self.taken if isinstance(self.scene.deeds[-1], WAITS) else self.workloads.keys()
         for one in self.workloads.values():
             if one.kind == "Pod" and one.name in ends:
                 self._see_end(one)
@@ -256,6 +297,12 @@ class Performance:
         match deed:
             case Until():
                 self._await(deed)
+            case UntilPods():
+                self._await_pods(deed)
+            case UntilState():
+                self._await_state(deed)
+            case Apply():
+                self._apply(deed)
             case Tell():
                 self._tell(deed)
             case Patch():
@@ -281,18 +328,50 @@ class Performance:
         try:
             api.request(method, path, body=body, content_type=content_type)
         except Refusal as error:
-            if not deed.note:
-                raise Missed(f"the server refuses to {deed}: {error}") from error
-            self.looks[deed.note] = f"refused with HTTP {error.status}: {error}"
+            self._refused(deed, error)
             return False
+        self._accepted(deed)
+        return True
+
+    def _refused(self, deed: Apply | Delete | Evict | Patch, error: Refusal) -> None:
+        if not deed.note:
+            raise Missed(f"the server refuses to {deed}: {error}") from error
+        self.looks[deed.note] = f"refused with HTTP {error.status}: {error}"
+
+    def _accepted(self, deed: Apply | Delete | Evict | Patch) -> None:
         if deed.note:
             self.looks[deed.note] = "accepted"
-        return True
 
     def _path(self, deed: Delete | Evict | Patch) -> str:
         kind = deed.kind if isinstance(deed, Patch) else "Pod"
-        path = self._resource(kind).path(self.stage.namespace, deed.name)
+        name = deed.name if isinstance(deed, Patch) else self._pod_name(deed.name)
+        path = self._resource(kind).path(self.stage.namespace, name)
         return f"{path}/{deed.subresource}" if isinstance(deed, Patch) and deed.subresource else path
+
+    def _pod_name(self, name: str) -> str:
+        """The Pod of this name, or the newest one of the workload of this name."""
+        if name not in self.workloads or self.workloads[name].kind == "Pod":
+            return name
+        living = [one.pod for one in self.stage.timelines([self.workloads[name]]) if not one.pod.deleting]
+        if not living:
+            raise Missed(f"there is no Pod of {self.workloads[name]}")
+        return living[-1].name
+
+    def _apply(self, deed: Apply) -> None:
+        left = max(self.deadline - time.monotonic(), 1.0)
+        request = Request(
+            [self.prepare(deed.manifest)],
+            namespace=self.stage.namespace,
+            goal="exists",
+            timeout=left,
+            check_mode=deed.dry,
+        )
+        try:
+            run(self.api, request)
+        except Refusal as error:
+            self._refused(deed, error)
+        else:
+            self._accepted(deed)
 
     def _resource(self, kind: str) -> Resource:
         if kind in BY_KIND:
@@ -326,6 +405,29 @@ class Performance:
             return False
 
         self.stage.wait(holds_or_gone, self.deadline, what)
+
+    def _await_pods(self, deed: UntilPods) -> None:
+        one = self._workload(deed.workload)
+        self.stage.wait(
+            lambda view: deed.test(pods_made(view, one)),
+            self.deadline,
+            lambda view: f"nobody has seen that {deed.what}: {_stand(pods_made(view, one))}",
+        )
+
+    def _await_state(self, deed: UntilState) -> None:
+        one = self._workload(deed.workload)
+
+        def holds(view: View) -> bool:
+            known = one.uid in view.controllers
+            return known and deed.test(None if one.uid in view.gone else view.controllers[one.uid])
+
+        self.stage.wait(
+            holds,
+            self.deadline,
+            lambda view: (
+                f"nobody has seen that {deed.what}: {one} is {view.controllers.get(one.uid, {}).get('status')}"
+            ),
+        )
 
     def _tell(self, deed: Tell) -> None:
         timelines = self.stage.timelines([self._workload(deed.pod)])

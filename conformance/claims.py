@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
     ContainerFacts,
@@ -30,7 +31,8 @@ class Life:
     """The evidence of one scene.
 
     timelines of its Pods, looks by name; shortfall says which goal was not reached, answer what the server says to
-    a scene that it was only asked about, an object a line, gaps what could not be read.
+    a scene that it was only asked about, an object a line, gaps what could not be read, workloads the last
+    state of every one that is no Pod, by its name.
     """
 
     timelines: tuple[Timeline, ...] = ()
@@ -39,6 +41,7 @@ class Life:
     answer: str = ""
     gaps: tuple[str, ...] = ()
     done: tuple[Done, ...] = ()
+    workloads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def stamp(self, container: str, event: str) -> Stamp | None:
         """The first stamp of this event by this container."""
@@ -238,6 +241,19 @@ def agree(first: tuple[str, str], *others: tuple[str, str]) -> Claim:
         values = set(said.values())
         told = ", ".join(f"{who} {what!r}" for who, what in said.items())
         return _found(len(values) == 1 and "" not in values, f"{wanted}: {told}")
+
+    return claim
+
+
+def differ(first: tuple[str, str], second: tuple[str, str]) -> Claim:
+    """Two containers said something, and not the same; each is a pair of container and event."""
+
+    def claim(life: Life) -> Finding:
+        found = agree(first, second)(life)
+        wanted = f"{first[0]} and {second[0]} say different things"
+        opposite = {Order.YES: Order.NO, Order.NO: Order.YES, Order.TIE: Order.TIE}
+        silent = any(life.stamp(*one) is None for one in (first, second))
+        return Finding(Order.TIE if silent else opposite[found.answer], f"{wanted}: {found.evidence}")
 
     return claim
 

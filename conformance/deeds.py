@@ -6,7 +6,7 @@ or what a command printed. Without it a refusal ends the scene.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a Pod, in grace seconds where given.
+    """Delete a Pod, the newest one where name is that of a workload that makes Pods, in grace seconds where given.
 
     kept: by a finalizer of ours, until its end has been seen. Without it the Pod is followed until it is gone, and
     what its containers said at the last is lost.
@@ -61,6 +61,18 @@ class Patch:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """Make one more object, or change one, as the scene's own were made. dry: the server is only asked."""
+
+    manifest: Mapping[str, Any]
+    dry: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"apply {self.manifest['kind']} {self.manifest['metadata']['name']}"
+
+
+@dataclass(frozen=True)
 class Tell:
     """Run a line of shell in a running container."""
 
@@ -85,7 +97,38 @@ class Until:
         return f"wait until {self.what}"
 
 
-Deed: TypeAlias = "Delete | Evict | Patch | Tell | Until"
+@dataclass(frozen=True)
+class UntilPods:
+    """Wait until all Pods that a workload has made so far, those that are gone included, are as wanted together.
+
+    They come in the order in which they were first seen. workload: the scene's first one where none is named.
+    """
+
+    what: str
+    test: Callable[[Sequence[PodFacts]], bool] = field(compare=False)
+    workload: str = ""
+
+    def __str__(self) -> str:
+        return f"wait until {self.what}"
+
+
+@dataclass(frozen=True)
+class UntilState:
+    """Wait until a workload itself is as wanted; the test gets None once it is gone.
+
+    workload: the scene's first one where none is named.
+    """
+
+    what: str
+    test: Callable[[Mapping[str, Any] | None], bool] = field(compare=False)
+    workload: str = ""
+
+    def __str__(self) -> str:
+        return f"wait until {self.what}"
+
+
+Deed: TypeAlias = "Apply | Delete | Evict | Patch | Tell | Until | UntilPods | UntilState"
+WAITS = (Until, UntilPods, UntilState)
 
 
 @dataclass(frozen=True)

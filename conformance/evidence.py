@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import Verdict as Standing
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import (
     Line,
@@ -47,7 +50,8 @@ class Witness:
         timelines = [timeline for result in results for timeline in result.timelines]
         short = [result for result in results if result.standing.verdict is not Standing.DONE]
         told = self.life_of(scene, timelines, "; ".join(_shortfall(result) for result in short))
-        return replace(told, shortfall="") if scene.stuck else told
+        workloads = dict(self._workloads(results))
+        return replace(told, workloads=workloads, shortfall="" if scene.stuck else told.shortfall)
 
     def life_of(
         self,
@@ -62,6 +66,12 @@ class Witness:
         timelines = tuple(replace(one, lines=tuple(self._lines(one, gaps))) for one in seen)
         looked = {} if shortfall or blindness() else dict(self._looks(scene, timelines))
         return Life(timelines, {**looked, **(noted or {})}, shortfall, gaps=tuple(gaps), done=done)
+
+    def _workloads(self, results: Iterable[Result]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """What every workload that is no Pod is now; of one that cannot be read, claims find that it is not there."""
+        for one in (result.workload for result in results if result.workload.kind != "Pod"):
+            with contextlib.suppress(ClusterError):
+                yield one.name, self.api.request("get", BY_KIND[one.kind].path(one.namespace, one.name))
 
     def _lines(self, timeline: Timeline, gaps: list[str]) -> Iterator[Line]:
         wills = _wills(timeline)

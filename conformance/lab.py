@@ -187,7 +187,8 @@ class Lab:
 
         def act(one: Scene) -> Life:
             deadline = time.monotonic() + self.settings.timeout
-            performance = Performance(self.api, stage, self.witness, one, self._clothed, deadline)
+            prepare = partial(self._prepared, one)
+            performance = Performance(self.api, stage, self.witness, one, self._clothed, prepare, deadline)
             life = performance.life(self._manifests([one]))
             over.append(one.name)
             self.report(f"{batch.title}: {one.name} is over, {len(over)} of {len(scenes)}")
@@ -222,7 +223,8 @@ class Lab:
         if one.alone:
             return dict(manifest)  # somebody else's, to be run as it is
         is_kept = manifest["kind"] == "Pod" and manifest["metadata"]["name"] in kept(one)
-        clothed = self._clothed(manifest, **({"WILL": WILL} if is_kept else {}))
+        leaves_will = is_kept or (bool(one.deeds) and manifest["kind"] != "Pod")
+        clothed = self._clothed(manifest, **({"WILL": WILL} if leaves_will else {}))
         labels = {**clothed["metadata"].get("labels", {}), LABEL: self.run_id}
         labelled = {**clothed, "metadata": {**clothed["metadata"], "labels": labels}}
         return with_finalizer(labelled) if is_kept else labelled
