@@ -8,6 +8,7 @@ lab before it deletes the namespace.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import queue
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import JSON, Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError, Refusal
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import (
     BY_KIND,
@@ -49,6 +50,8 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.template imp
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.claims import Life, states
 from conformance.deeds import (
+    LASTS,
+    OURS,
     WAITS,
     Apply,
     Deed,
@@ -56,6 +59,7 @@ from conformance.deeds import (
     Done,
     Evict,
     Patch,
+    Read,
     Tell,
     Until,
     UntilPods,
@@ -67,6 +71,7 @@ from conformance.pods import Look, Manifest, Scene
 FINALIZER = "podpatterns.core/conformance"
 STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
+TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io"
 ENDS = ("Succeeded", "Failed")
 
 
@@ -262,7 +267,7 @@ class Performance:
         for deed in self.scene.deeds:
             self._do(deed)
             self.done.append(Done(deed, time.monotonic()))
-        ends = self.taken if isinstance(self.scene.deeds[-1], WAITS) else self.workloads.keys()
+        ends = self.taken if isinstance(self.scene.deeds[-1], LASTS) else self.workloads.keys()
         for one in self.workloads.values():
             if one.kind == "Pod" and one.name in ends:
                 self._see_end(one)
@@ -303,6 +308,8 @@ class Performance:
                 self._await_state(deed)
             case Apply():
                 self._apply(deed)
+            case Read():
+                self._read(deed)
             case Tell():
                 self._tell(deed)
             case Patch():
@@ -379,9 +386,19 @@ class Performance:
         versions = {one["kind"]: one["apiVersion"] for one in self.scene.manifests}
         return Resources(self.api).of({"apiVersion": versions.get(kind, "v1"), "kind": kind})
 
+    def _read(self, deed: Read) -> None:
+        path = self._resource(deed.kind).path(self.stage.namespace, deed.name)
+        query = {"fieldSelector": deed.selecting} if deed.selecting else {}
+        found = self.api.until(self.deadline).request(
+            "get", path, query=query, accept=TABLE if deed.as_row else JSON
+        )
+        said = " ".join(str(cell) for cell in found["rows"][0]["cells"]) if deed.as_row else json.dumps(found)
+        self.looks[deed.note] = said
+
     def _body(self, deed: Patch) -> dict[str, Any]:
         if deed.subresource != "ephemeralcontainers":
-            return dict(deed.body)
+            clothed = self.clothe({"kind": "Pod", "spec": {"containers": [{"name": "any"}]}})
+            return _with_image(deed.body, clothed["spec"]["containers"][0]["image"])
         return {"spec": self.clothe({"kind": "Pod", "apiVersion": "v1", **deed.body})["spec"]}
 
     def _pods(self, name: str, view: View) -> list[PodFacts]:
@@ -451,6 +468,13 @@ class Performance:
 def _delete_options(grace: int | None) -> dict[str, Any]:
     given = {} if grace is None else {"gracePeriodSeconds": grace}
     return {"apiVersion": "v1", "kind": "DeleteOptions", **given}
+
+
+def _with_image(body: Any, image: str) -> Any:
+    """What is to be merged, with the image of the run in its places."""
+    if isinstance(body, Mapping):
+        return {key: image if value == OURS else _with_image(value, image) for key, value in body.items()}
+    return [_with_image(one, image) for one in body] if isinstance(body, list) else body
 
 
 def _merge(kind: str) -> str:

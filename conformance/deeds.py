@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 
+OURS = "the image of this run"
+
 
 @dataclass(frozen=True)
 class Delete:
@@ -46,6 +48,7 @@ class Evict:
 class Patch:
     """Merge the body into an object, or into its subresource, by its kind's own rules for lists.
 
+    An image that is OURS is that of the run.
     Containers that a patch of ephemeralcontainers adds are clothed as those of the scene are.
     """
 
@@ -83,6 +86,23 @@ class Tell:
 
     def __str__(self) -> str:
         return f"run {self.command!r} in {self.container} of {self.pod}"
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read an object, or the list of a kind where no name is given, as JSON.
+
+    selecting: which fields the objects of a list must have. as_row: what a client is to print for it, cell by cell.
+    """
+
+    kind: str
+    name: str
+    note: str
+    selecting: str = ""
+    as_row: bool = False
+
+    def __str__(self) -> str:
+        return f"read {self.kind} {self.name or self.selecting}"
 
 
 @dataclass(frozen=True)
@@ -127,8 +147,10 @@ class UntilState:
         return f"wait until {self.what}"
 
 
-Deed: TypeAlias = "Apply | Delete | Evict | Patch | Tell | Until | UntilPods | UntilState"
+Deed: TypeAlias = "Apply | Delete | Evict | Patch | Read | Tell | Until | UntilPods | UntilState"
 WAITS = (Until, UntilPods, UntilState)
+# What a scene may end with that has Pods which do not end.
+LASTS = (*WAITS, Read)
 
 
 @dataclass(frozen=True)

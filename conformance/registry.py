@@ -126,7 +126,13 @@ class Area:
         return list(found.values())
 
 
-AREA_FILES = ("test_start_order", "test_shared_volumes", "test_shared_network", "test_seed")
+AREA_FILES = (
+    "test_start_order",
+    "test_shared_volumes",
+    "test_shared_network",
+    "test_seed",
+    "test_validation",
+)
 
 
 def areas() -> Iterator[Area]:

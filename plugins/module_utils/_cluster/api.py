@@ -24,6 +24,7 @@ except ImportError:  # reported by connect(), with the way to mend it
     pass
 
 APPLY = "application/apply-patch+yaml"
+JSON = "application/json"
 CONNECT_SECONDS = 10
 # An answer that takes longer than this is one that will not come.
 READ_SECONDS = 60
@@ -86,9 +87,10 @@ class Api:
         query: Query | None = None,
         body: Any = None,
         content_type: str | None = None,
+        accept: str = JSON,
     ) -> dict[str, Any]:
-        """One request and its JSON answer. Raises ClusterError."""
-        data = self._data(method, path, query or {}, body, content_type)
+        """One request and its JSON answer, in the form that `accept` asks for. Raises ClusterError."""
+        data = self._data(method, path, query or {}, body, content_type, accept)
         try:
             loaded = json.loads(data)
         except ValueError:
@@ -102,16 +104,19 @@ class Api:
 
     def text(self, path: str, *, query: Query | None = None) -> str:
         """One request and its answer as text, such as a log. Raises ClusterError."""
-        return self._data("get", path, query or {}, None, None).decode("utf-8", errors="replace")
+        accept = "*/*" if path.endswith("/log") else JSON
+        return self._data("get", path, query or {}, None, None, accept).decode("utf-8", errors="replace")
 
     def stream(self, path: str, *, query: Query) -> Stream:
         """An open watch. Raises ClusterError where it cannot be opened."""
         # The server ends a watch by itself after some minutes; silence until then is normal.
-        return Stream(self._send("get", path, query, None, None, None))
+        return Stream(self._send("get", path, query, None, None, None, JSON))
 
-    def _data(self, method: str, path: str, query: Query, body: Any, content_type: str | None) -> bytes:
+    def _data(
+        self, method: str, path: str, query: Query, body: Any, content_type: str | None, accept: str
+    ) -> bytes:
         seconds = max(min(READ_SECONDS, self._deadline - time.monotonic()), 0.1)
-        answer = self._send(method, path, query, body, content_type, seconds)
+        answer = self._send(method, path, query, body, content_type, seconds, accept)
         try:
             data: bytes = answer.data
         except (HTTPError, OSError) as error:
@@ -119,21 +124,35 @@ class Api:
         return data
 
     def _send(
-        self, method: str, path: str, query: Query, body: Any, content_type: str | None, seconds: float | None
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Any,
+        content_type: str | None,
+        seconds: float | None,
+        accept: str,
     ) -> Any:
         """The answer, still to be read. A server that is too busy is asked again when it says so."""
         left = TRIES
         while True:
             left -= 1
             try:
-                return self._send_once(method, path, query, body, content_type, seconds)
+                return self._send_once(method, path, query, body, content_type, seconds, accept)
             except _Busy as busy:
                 if not left or time.monotonic() + busy.seconds > self._deadline:
                     raise busy.refusal from busy
                 time.sleep(busy.seconds)
 
     def _send_once(
-        self, method: str, path: str, query: Query, body: Any, content_type: str | None, seconds: float | None
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Any,
+        content_type: str | None,
+        seconds: float | None,
+        accept: str,
     ) -> Any:
         self._counter.up()
         left = max(self._deadline - time.monotonic(), 0.1)
@@ -144,7 +163,7 @@ class Api:
                 body=body,
                 content_type=content_type,
                 query_params=list(query.items()),
-                header_params={"Accept": "*/*" if path.endswith("/log") else "application/json"},
+                header_params={"Accept": accept},
                 serialize=False,
                 _request_timeout=(min(CONNECT_SECONDS, left), seconds),
             )
