@@ -13,6 +13,10 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.logs import log_lines
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import Verdict as Standing
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.joining import (
+    with_lines,
+    with_states,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import (
     Line,
     lines_of,
@@ -63,7 +67,7 @@ class Witness:
     ) -> Life:
         """The evidence of one scene, of whose Pods this was seen; noted is what came of its deeds."""
         gaps: list[str] = []
-        timelines = tuple(replace(one, lines=tuple(self._lines(one, gaps))) for one in seen)
+        timelines = tuple(with_lines(one, tuple(self._lines(one, gaps))) for one in seen)
         looked = {} if shortfall or blindness() else dict(self._looks(scene, timelines))
         return Life(timelines, {**looked, **(noted or {})}, shortfall, gaps=tuple(gaps), done=done)
 
@@ -141,7 +145,7 @@ def continued(first: Life, second: Life) -> Life:
     """The evidence of a scene in two parts: the second part knows all but the states seen in the first."""
     earlier = {timeline.pod.uid: timeline.versions for timeline in first.timelines}
     timelines = tuple(
-        replace(timeline, versions=(*earlier.get(timeline.pod.uid, ()), *timeline.versions))
+        with_states(replace(timeline, versions=(*earlier.get(timeline.pod.uid, ()), *timeline.versions)))
         for timeline in second.timelines
     )
     return replace(second, timelines=timelines)

@@ -9,8 +9,8 @@ from typing import Any
 
 from ._cluster.apply import Change
 from ._lifecycle.injection import Injection
+from ._lifecycle.shape import as_dict
 from ._lifecycle.text import table
-from ._lifecycle.timeline import as_dict
 from ._pod.comparison import shown
 from ._run import Diagnosis, Outcome, Result
 

@@ -312,7 +312,7 @@ def _collections(workloads: Sequence[Workload]) -> list[Collection]:
     found: dict[Collection, None] = {}
     for workload in workloads:
         found[Collection(PODS, workload.namespace)] = None
-        found[Collection(EVENTS, workload.namespace, (("fieldSelector", "type=Warning"),))] = None
+        found[Collection(EVENTS, workload.namespace)] = None
         if workload.kind != "Pod":
             found[Collection(BY_KIND[workload.kind], workload.namespace)] = None
         if workload.kind == "Deployment":

@@ -202,9 +202,66 @@ workloads:
             - Every container in the order of its start.
             - Each has C(name), C(role) (init, sidecar, app or ephemeral), C(state) (waiting, running or terminated),
               C(started), C(ready), C(restarts), C(exit_code), C(reason), C(message), C(started_at), C(finished_at),
-              C(image), C(image_id), and C(attempts) with one entry for each run that was seen.
+              C(image), C(image_id), and C(attempts).
           type: list
           elements: dict
+          contains:
+            attempts:
+              description:
+                - One entry for each run of the container that is known, the first one first.
+                - >-
+                  An instant in it is a span in which the moment must lie: C(earliest) and C(latest) in seconds, null
+                  where nothing bounds it, C(error) (the span's width), C(source) (status, event, log, watch or
+                  runtime: who decided) and C(clock). Clock C(node) is that of the Pod's node, and counts from the
+                  Pod's start; clock C(watch) is that of this host, and counts from the first state that it saw.
+                  Instants of two clocks have no order.
+              type: list
+              elements: dict
+              contains:
+                number: {description: "How many attempts there were before it.", type: int}
+                started_after:
+                  description: Seconds from the Pod's start to the earliest moment that it may have started.
+                  type: float
+                finished_after: {description: The same of its end., type: float}
+                exit_code: {description: Its exit code; null while it runs., type: int}
+                reason: {description: "Why it ended, in Kubernetes' word.", type: str}
+                signal: {description: The signal that an exit code above 128 stands for., type: int}
+                back_off:
+                  description: "How long the kubelet left it alone before, C(least) and C(most) seconds."
+                  type: dict
+                created: {description: "Instant: the runtime has made it.", type: dict}
+                started: {description: "Instant: the runtime has started its process.", type: dict}
+                first_line: {description: "Instant: the runtime took its first line of output.", type: dict}
+                passed_startup: {description: "Instant: its status says started.", type: dict}
+                ready: {description: "Instant: its status says ready.", type: dict}
+                finished: {description: "Instant: its process has ended.", type: dict}
+        conditions:
+          description: The Pod's conditions, each with C(type), C(status), C(reason), C(message) and C(since).
+          type: list
+          elements: dict
+        marks:
+          description:
+            - What events tell of the Pod and of its containers, the oldest first.
+            - >-
+              C(kind) is one of scheduled, pulling, pulled, created, started, probe (one that failed), hook (one that
+              failed), killing, signal, back-off, failed and other. C(at) is the instant of the first of C(count)
+              occurrences, C(until) that of the last. C(container) is null for what is of the Pod, C(attempt) where
+              it may be of several.
+          type: list
+          elements: dict
+          contains:
+            kind: {description: What it tells of., type: str}
+            container: {description: The container that it is about., type: str}
+            attempt: {description: The number of the attempt that it was in., type: int}
+            count: {description: How often it was told., type: int}
+            reason: {description: The event's own reason., type: str}
+            message: {description: The event's own message., type: str}
+            at: {description: "Instant, as in C(attempts).", type: dict}
+            until: {description: "Instant, as in C(attempts); null where it was told once.", type: dict}
+        missing:
+          description: "What is not known of the Pod and ought to be, a sentence each: attempts that nobody saw, for one."
+          type: list
+          elements: str
     injections:
       description: Proxies that pattern C(proxy) was to bring, one entry for each Pod.
       type: list
@@ -221,7 +278,7 @@ workloads:
           type: str
         outlives_app: {description: "Whether it ends after the app, in the same words.", type: str}
 timeline:
-  description: What each container did and when, as a table in lines of text.
+  description: What each container did and when, as a table in lines of text, with what events tell and what is missing.
   returned: when a workload was waited for
   type: list
   elements: str

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The podpatterns developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One Pod's timeline as an SVG: a bar for each attempt of each container, with the error of its ends.
+"""One Pod's timeline as an SVG: a bar for each attempt of each container, with the error of its ends, and markers.
 
 Self-contained: no script, no font, no reference to anything outside. Colours follow the reader's light or dark scheme.
 """
@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from html import escape
 
 from .._pod.container import Role
+from .events import Kind, Mark
 from .facts import ContainerFacts
 from .instant import Instant
-from .timeline import Attempt, Timeline
+from .timeline import Attempt, Timeline, back_off
+from .trouble import plain
 
 WIDE, NARROW = 960, 360
-_BAR, _ROW, _TOP, _BOTTOM = 16, 30, 34, 26
+_BAR, _ROW, _TOP, _BOTTOM = 16, 40, 40, 26
+# The strip below a bar that its markers stand in.
+_STRIP = 14
 _LABEL_ROOM = 240
 # Below this width labels stand above their bars.
 _STACKED_BELOW = 600
@@ -31,7 +35,10 @@ STYLE = """
 .pt .init{fill:var(--init)}.pt .sidecar{fill:var(--sidecar)}.pt .app{fill:var(--app)}
 .pt .ephemeral{fill:var(--ephemeral)}
 .pt .bad{stroke:var(--bad);stroke-width:3}.pt .error{stroke:var(--ink);stroke-width:1.5}
-.pt .bar:focus{outline:2px solid var(--ink);outline-offset:2px}
+.pt g:focus{outline:2px solid var(--ink);outline-offset:2px}
+.pt .made{stroke:var(--soft);stroke-width:2}.pt .said{stroke:var(--paper);stroke-width:2}
+.pt .mark{stroke:var(--ink);stroke-width:1.5;fill:var(--paper)}
+.pt .mark.worry{stroke:var(--bad);fill:none;stroke-width:2}.pt .run{stroke:var(--soft);stroke-dasharray:2 2}
 """.strip()
 
 
@@ -66,7 +73,7 @@ class _Canvas:
 
     def y(self, row: int) -> int:
         """The top of a row's bar."""
-        return _TOP + row * self.row + (self.row - _BAR) - 4
+        return _TOP + row * self.row + (self.row - _BAR) - _STRIP
 
 
 def svg(timeline: Timeline, width: int = WIDE, *, standalone: bool = True) -> str:
@@ -83,6 +90,7 @@ def svg(timeline: Timeline, width: int = WIDE, *, standalone: bool = True) -> st
     ]
     for row, container in enumerate(pod.containers):
         parts += _row(canvas, row, container, timeline)
+    parts += _marks(canvas, timeline)
     return "\n".join([*(part for part in parts if part), "</svg>"])
 
 
@@ -98,7 +106,13 @@ def span(timeline: Timeline) -> float:
         for moment in (attempt.started, attempt.finished)
         if moment is not None
     ]
+    moments += [(mark.until or mark.at).latest - zero for mark in shown_marks(timeline)]
     return max([*moments, 1.0]) * 1.05
+
+
+def shown_marks(timeline: Timeline) -> tuple[Mark, ...]:
+    """The markers that tell more than the bars do."""
+    return tuple(mark for mark in timeline.marks if not mark.routine)
 
 
 def _grid(canvas: _Canvas) -> Iterator[str]:
@@ -133,12 +147,14 @@ def _row(canvas: _Canvas, row: int, container: ContainerFacts, timeline: Timelin
     if not attempts or timeline.zero is None:
         yield f'<text class="soft" x="{canvas.left + 4}" y="{y + _BAR - 3}" font-size="11">never started</text>'
         return
+    before = None
     for attempt in attempts:
-        yield from _attempt(canvas, y, container, attempt, timeline.zero)
+        yield from _attempt(canvas, y, container, attempt, timeline.zero, before)
+        before = attempt
 
 
 def _attempt(
-    canvas: _Canvas, y: int, container: ContainerFacts, attempt: Attempt, zero: float
+    canvas: _Canvas, y: int, container: ContainerFacts, attempt: Attempt, zero: float, before: Attempt | None
 ) -> Iterator[str]:
     if attempt.started is None:
         return
@@ -146,16 +162,57 @@ def _attempt(
     end = canvas.x(attempt.finished.latest - zero) if attempt.finished else canvas.x(canvas.seconds)
     failed = attempt.exit_code not in (None, 0)
     kinds = f"bar {container.role.value}{' bad' if failed else ''}"
-    words = escape(describe(container.name, container.role, attempt, zero))
+    words = escape(describe(container.name, container.role, attempt, zero, before))
     yield f'<g tabindex="0" role="img" aria-label="{words}"><title>{words}</title>'
     length, fade = max(end - begin, 2), 1 if attempt.finished else 0.8
     yield (
         f'<rect class="{kinds}" x="{begin}" y="{y}" width="{length:.1f}" height="{_BAR}" rx="3" opacity="{fade}"/>'
     )
+    if attempt.created is not None:
+        made = canvas.x(attempt.created.latest - zero)
+        yield f'<path class="made" d="M{made} {y + _BAR}V{y + 4}H{begin}" fill="none"/>'
+    if attempt.first_line is not None:
+        said = canvas.x(attempt.first_line.earliest - zero)
+        yield f'<line class="said" x1="{said}" y1="{y + 2}" x2="{said}" y2="{y + _BAR - 2}"/>'
     for moment in (attempt.started, attempt.finished):
         if moment is not None:
             yield _error_bar(canvas, y, moment, zero)
     yield "</g>"
+
+
+_CIRCLE = "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
+_CROSS = "m-4-4l8 8m0-8l-8 8"
+# What each kind of marker looks like, as a path around its place.
+_SHAPES = {
+    Kind.PULLING: _CIRCLE,
+    Kind.PULLED: _CIRCLE,
+    Kind.PROBE: "m-5 4h10l-5-9z",
+    Kind.HOOK: "m0-5l5 5l-5 5l-5-5z",
+    Kind.KILLING: _CROSS,
+    Kind.SIGNAL: _CROSS,
+    Kind.BACK_OFF: "m-3-4v8m6-8v8",
+    Kind.FAILED: _CROSS,
+}
+_WORRYING = frozenset({Kind.PROBE, Kind.KILLING, Kind.BACK_OFF, Kind.FAILED, Kind.SIGNAL})
+
+
+def _marks(canvas: _Canvas, timeline: Timeline) -> Iterator[str]:
+    zero = timeline.zero
+    rows = {container.name: row for row, container in enumerate(timeline.pod.containers)}
+    for mark in shown_marks(timeline) if zero is not None else ():
+        row = rows.get(mark.container or "")
+        middle = _TOP - 12 if row is None else canvas.y(row) + _BAR + _STRIP // 2
+        yield from _marker(canvas, middle, mark, zero or 0.0)
+
+
+def _marker(canvas: _Canvas, middle: int, mark: Mark, zero: float) -> Iterator[str]:
+    x = canvas.x(mark.at.earliest - zero)
+    words = escape(describe_mark(mark, zero))
+    yield f'<g tabindex="0" role="img" aria-label="{words}"><title>{words}</title>'
+    if mark.until is not None:
+        yield f'<path class="run" d="M{x} {middle}H{canvas.x(mark.until.latest - zero)}"/>'
+    worry = " worry" if mark.kind in _WORRYING else ""
+    yield f'<path class="mark{worry}" d="M{x} {middle}{_SHAPES.get(mark.kind, _CIRCLE)}"/></g>'
 
 
 def _error_bar(canvas: _Canvas, y: int, moment: Instant, zero: float) -> str:
@@ -164,15 +221,37 @@ def _error_bar(canvas: _Canvas, y: int, moment: Instant, zero: float) -> str:
     return f'<path class="error" d="{path}" fill="none"/>'
 
 
-def describe(name: str, role: Role, attempt: Attempt, zero: float) -> str:
-    """One attempt in a sentence: what a pointer, a keyboard or a screen reader gets of its bar."""
+def describe_mark(mark: Mark, zero: float) -> str:
+    """One marker in a sentence."""
+    attempt = "" if mark.attempt is None else f", attempt {mark.attempt + 1}"
+    times = "" if mark.until is None else f", {mark.count} times, last after {_moment(mark.until, zero)}"
+    return (
+        f"{mark.kind.value} of {mark.container or 'the Pod'}{attempt}, after {_moment(mark.at, zero)}{times}:"
+        f" {plain(mark.message)}"
+    )
+
+
+def describe(name: str, role: Role, attempt: Attempt, zero: float, before: Attempt | None = None) -> str:
+    """One attempt in a sentence: what a pointer, a keyboard or a screen reader gets of its bar.
+
+    before: the attempt before it, where it is known.
+    """
     parts = [f"{role.value} container {name}, attempt {attempt.number + 1}"]
+    rest = back_off(before, attempt) if before is not None else None
+    if rest is not None:
+        parts.append(f"{rest[0]:.1f} to {rest[1]:.1f} s after the one before")
+    if attempt.created is not None:
+        parts.append(f"created after {_moment(attempt.created, zero)}")
     if attempt.started is not None:
         parts.append(f"started after {_moment(attempt.started, zero)}")
+    if attempt.first_line is not None:
+        parts.append(f"first line after {_moment(attempt.first_line, zero)}")
     if attempt.finished is None:
         parts.append("still running")
     else:
         parts.append(f"ended after {_moment(attempt.finished, zero)} with exit code {attempt.exit_code}")
+    if attempt.signal is not None:
+        parts.append(f"by signal {attempt.signal}")
     if attempt.reason:
         parts.append(attempt.reason)
     return ", ".join(parts)
@@ -182,7 +261,8 @@ def _moment(moment: Instant, zero: float) -> str:
     first, last = moment.earliest - zero, moment.latest - zero
     if moment.error < 0.01:
         return f"{first:.3f} s ({moment.source.value})"
-    return f"{first:.1f} to {last:.1f} s ({moment.source.value})"
+    digits = 2 if moment.error < 0.5 else 1
+    return f"{first:.{digits}f} to {last:.{digits}f} s ({moment.source.value})"
 
 
 def _short(name: str) -> str:

@@ -8,17 +8,25 @@ moments are in order only where their spans do not overlap and come from one clo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 
 class Source(StrEnum):
-    """Who says when something happened."""
+    """Who says when something happened.
+
+    STATUS: the Pod's status. EVENT: the kubelet's events. LOG: the runtime's stamp of a line. STAMP: the container
+    itself. WATCH: a state as it came here. RUNTIME: the runtime's own record on the node.
+    """
 
     STATUS = "status"
+    EVENT = "event"
     LOG = "log"
     STAMP = "stamp"
+    WATCH = "watch"
+    RUNTIME = "runtime"
 
 
 class Order(StrEnum):
@@ -33,7 +41,9 @@ class Order(StrEnum):
 class Instant:
     """A moment that lies in [earliest, latest], in seconds on one clock.
 
-    clock: "node" for the wall clock of the kubelet's node, "uptime" for its kernel's monotonic clock.
+    clock: "node" for the wall clock of the kubelet's node, "uptime" for its kernel's monotonic clock, "control plane"
+    for that of the scheduler and the controllers, "watch" for the monotonic clock of who watched. A bound that nothing
+    gives is infinite.
     """
 
     earliest: float
@@ -56,6 +66,28 @@ def order(first: Instant, second: Instant) -> Order:
     if second.latest < first.earliest:
         return Order.NO
     return Order.TIE
+
+
+def narrowed(known: Instant, further: Instant) -> Instant | None:
+    """Where a moment lies that lies in both; None where the two contradict each other. The narrower one decided."""
+    if known.clock != further.clock:
+        return None
+    earliest, latest = max(known.earliest, further.earliest), min(known.latest, further.latest)
+    if earliest > latest:
+        return None
+    # A span that bounds nothing that the other does not bound already has decided nothing.
+    decided = known if (earliest, latest) == (known.earliest, known.latest) else further
+    return Instant(earliest, latest, decided.source, known.clock)
+
+
+def not_before(seconds: float, source: Source) -> Instant:
+    """A moment on the node's clock of which only this bound is known."""
+    return Instant(seconds, math.inf, source)
+
+
+def not_after(seconds: float, source: Source) -> Instant:
+    """A moment on the node's clock of which only this bound is known."""
+    return Instant(-math.inf, seconds, source)
 
 
 def from_status(stamp: str | None) -> Instant | None:

@@ -6,19 +6,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .events import Mark
 from .facts import ContainerFacts
 from .goals import Standing, Verdict
+from .instant import Instant
+from .joining import missing
 from .timeline import Attempt, Timeline, offset
 from .trouble import plain
 from .view import View, Workload
 
 BAR_WIDTH = 32
+# What is known better than this is told with digits behind the point.
+FINE_SECONDS = 0.25
+# How much of an event's message is told.
+TOLD_WIDTH = 96
+
+Row = tuple[str, str, str, str, str, str, str, str]
 
 
 def table(timeline: Timeline) -> list[str]:
-    """What each container of one Pod did and when; a line each, after a line on the Pod and a header.
+    """What each container of one Pod did and when, after a line on the Pod and a header; a line for each attempt.
 
-    Offsets are whole seconds of the node's clock since the kubelet took the Pod. A bar shows each attempt.
+    Offsets are seconds of the node's clock since the kubelet took the Pod, with as many digits as the evidence bears.
+    Below stand what events tell besides, and what is not known.
     """
     pod = timeline.pod
     node = f" on {pod.node}" if pod.node else ""
@@ -29,33 +39,54 @@ def table(timeline: Timeline) -> list[str]:
     )
     for container in pod.containers:
         attempts = timeline.attempts.get(container.name, ())
-        rows.append(_row(container, attempts, timeline.zero, max(end + 1, 1.0)))
+        rows += _rows(container, attempts, timeline.zero, max(end + 1, 1.0))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return lines + [
+    lines += [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    return lines + mark_lines(timeline) + [f"  not known: {said}" for said in missing(timeline)]
 
 
-def _row(
+def _rows(
     container: ContainerFacts, attempts: Sequence[Attempt], zero: float | None, span: float
-) -> tuple[str, str, str, str, str, str, str, str]:
-    final = attempts[-1] if attempts else None
+) -> list[Row]:
+    """A row for each attempt that is known; the container's own state stands beside the last one."""
     state = container.state
     if container.state == "running":
         state = "running, ready" if container.ready else "running"
     elif container.reason:
         state = f"{container.state} ({container.reason})"
-    code = final.exit_code if final is not None else None
+    *earlier, final = attempts or (None,)
+    rows = [
+        _row(container, attempt, zero, span, "" if place else container.role.value, "", attempt.reason or "")
+        for place, attempt in enumerate(earlier)
+        if attempt is not None
+    ]
+    role = "" if rows else container.role.value
+    return [*rows, _row(container, final, zero, span, role, str(container.restarts), state)]
+
+
+def _row(
+    container: ContainerFacts,
+    attempt: Attempt | None,
+    zero: float | None,
+    span: float,
+    role: str,
+    restarts: str,
+    state: str,
+) -> Row:
+    code = attempt.exit_code if attempt is not None else None
+    again = f" (attempt {attempt.number + 1})" if attempt is not None and attempt.number else ""
     return (
-        container.role.value,
-        container.name,
-        _seconds(offset(attempts[0].started, zero)) if attempts else "-",
-        _seconds(offset(final.finished, zero)) if final else "-",
+        role,
+        f"{container.name}{again}",
+        _seconds(attempt.started, zero) if attempt else "-",
+        _seconds(attempt.finished, zero) if attempt else "-",
         "-" if code is None else str(code),
-        str(container.restarts),
+        restarts,
         state,
-        _bar(container, attempts, zero, span),
+        _bar(container, attempt, zero, span),
     )
 
 
@@ -66,21 +97,22 @@ def _latest(attempts: Iterable[Attempt]) -> float:
     return max(moments, default=0.0)
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"+{value:.0f} s"
+def _seconds(moment: Instant | None, zero: float | None) -> str:
+    """An offset, cut to what is certain of it."""
+    value = offset(moment, zero)
+    if value is None or moment is None:
+        return "-"
+    return f"+{value:.2f} s" if moment.error < FINE_SECONDS else f"+{value:.0f} s"
 
 
-def _bar(container: ContainerFacts, attempts: Sequence[Attempt], zero: float | None, span: float) -> str:
+def _bar(container: ContainerFacts, attempt: Attempt | None, zero: float | None, span: float) -> str:
     """One character a slice of time: # while the process ran, > where it still runs."""
     cells = [" "] * BAR_WIDTH
-    for attempt in attempts:
-        begin = offset(attempt.started, zero)
-        if begin is None:
-            continue
+    begin = offset(attempt.started, zero) if attempt else None
+    if attempt is not None and begin is not None:
         finish = offset(attempt.finished, zero)
-        first = _cell(begin, span)
         last = BAR_WIDTH - 1 if finish is None else _cell(finish, span)
-        for cell in range(first, last + 1):
+        for cell in range(_cell(begin, span), last + 1):
             cells[cell] = "#"
         if finish is None and container.state == "running":
             cells[-1] = ">"
@@ -89,6 +121,31 @@ def _bar(container: ContainerFacts, attempts: Sequence[Attempt], zero: float | N
 
 def _cell(seconds: float, span: float) -> int:
     return min(max(int(seconds / span * BAR_WIDTH), 0), BAR_WIDTH - 1)
+
+
+def mark_lines(timeline: Timeline) -> list[str]:
+    """What events tell besides starts, a line each, the oldest first: pulls, probes, kills, pauses, failures."""
+    rows = [
+        (_when(mark, timeline.zero), mark.container or "the Pod", mark.kind.value, _told(mark))
+        for mark in timeline.marks
+        if not mark.routine
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return [
+        "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]])
+        for row in rows
+    ]
+
+
+def _when(mark: Mark, zero: float | None) -> str:
+    first = _seconds(mark.at, zero)
+    return first if mark.until is None else f"{first} to {_seconds(mark.until, zero)}"
+
+
+def _told(mark: Mark) -> str:
+    said = plain(mark.message)
+    short = said if len(said) <= TOLD_WIDTH else said[: TOLD_WIDTH - 1] + "…"
+    return f"{mark.count} times: {short}" if mark.count > 1 else short
 
 
 def progress(standings: dict[Workload, Standing], view: View, now: float) -> str:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from .events import Mark
 from .facts import ContainerFacts, PodFacts
 from .instant import Instant, from_status
 from .stamps import Line, Stamp, stamps_in
@@ -15,13 +15,26 @@ from .stamps import Line, Stamp, stamps_in
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of a container's process. number counts from 0; finished is None while it runs."""
+    """One run of a container's process. number counts from 0; finished is None while it runs.
+
+    created: the runtime has made it. started: the runtime has started its process. first_line: the runtime took its
+    first line. passed_startup, ready: its status says so, on the clock of who watched.
+    """
 
     number: int
     started: Instant | None
     finished: Instant | None
     exit_code: int | None
     reason: str | None
+    created: Instant | None = None
+    first_line: Instant | None = None
+    passed_startup: Instant | None = None
+    ready: Instant | None = None
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that an exit code above 128 tells of."""
+        return self.exit_code - 128 if self.exit_code is not None and 128 < self.exit_code <= 192 else None
 
 
 @dataclass(frozen=True)
@@ -37,13 +50,14 @@ class Timeline:
     """A Pod and the attempts of its containers by name.
 
     versions are the states that were seen, in their order; a watch may skip some. lines are the logs, where
-    somebody fetched them.
+    somebody fetched them. marks are what events tell besides, the oldest first.
     """
 
     pod: PodFacts
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
     versions: tuple[Seen, ...] = ()
     lines: tuple[Line, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def stamps(self) -> tuple[Stamp, ...]:
@@ -80,55 +94,17 @@ def attempts_in(container: ContainerFacts) -> Iterator[Attempt]:
         )
 
 
-def as_dict(timeline: Timeline) -> dict[str, Any]:
-    """A Pod with all its containers, as modules return it.
-
-    Times are the API's stamps; `attempts` has one entry for each run that was seen.
-    """
-    pod = timeline.pod
-    return {
-        "name": pod.name,
-        "namespace": pod.namespace,
-        "uid": pod.uid,
-        "node": pod.node,
-        "phase": pod.phase,
-        "ready": pod.ready,
-        "start_time": pod.start_time,
-        "containers": [_container(one, timeline) for one in pod.containers],
-    }
-
-
-def _container(container: ContainerFacts, timeline: Timeline) -> dict[str, Any]:
-    return {
-        "name": container.name,
-        "role": container.role.value,
-        "state": container.state,
-        "started": container.started,
-        "ready": container.ready,
-        "restarts": container.restarts,
-        "exit_code": container.exit_code,
-        "reason": container.reason,
-        "message": container.message,
-        "started_at": container.started_at,
-        "finished_at": container.finished_at,
-        "image": container.image,
-        "image_id": container.image_id,
-        "attempts": [_attempt(one, timeline.zero) for one in timeline.attempts.get(container.name, ())],
-    }
-
-
-def _attempt(attempt: Attempt, zero: float | None) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "started_after": offset(attempt.started, zero),
-        "finished_after": offset(attempt.finished, zero),
-        "exit_code": attempt.exit_code,
-        "reason": attempt.reason,
-    }
-
-
 def offset(instant: Instant | None, zero: float | None) -> float | None:
     """Seconds from the Pod's start to an instant, on the node's clock."""
     if instant is None or zero is None:
         return None
     return round(instant.earliest - zero, 3)
+
+
+def back_off(before: Attempt, attempt: Attempt) -> tuple[float, float] | None:
+    """How long the kubelet let a container be between two attempts that follow each other: least and most seconds."""
+    begin = attempt.created or attempt.started
+    if before.number + 1 != attempt.number or before.finished is None or begin is None:
+        return None
+    least = max(begin.earliest - before.finished.latest, 0.0)
+    return least, max(begin.latest - before.finished.earliest, least)

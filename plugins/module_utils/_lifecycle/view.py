@@ -10,6 +10,7 @@ from typing import Any
 
 from .events import event_time
 from .facts import PodFacts, pod_facts
+from .joining import with_events, with_states
 from .timeline import Attempt, Seen, Timeline, attempts_in
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -91,13 +92,14 @@ class View:
         return sorted(self.events.get(uid, {}).values(), key=event_time)
 
     def timeline(self, pod: PodFacts) -> Timeline:
-        """Every attempt of every container of the Pod that was seen, first to last."""
+        """Every attempt of every container of the Pod that was seen, first to last, with what events tell of them."""
         attempts = {
             container.name: tuple(attempt for _number, attempt in sorted(found.items()))
             for container in pod.containers
             if (found := self.attempts.get((pod.uid, container.name)))
         }
-        return Timeline(pod, attempts, tuple(self.versions.get(pod.uid, ())))
+        seen = Timeline(pod, attempts, tuple(self.versions.get(pod.uid, ())))
+        return with_events(with_states(seen), self.events_about(pod.uid))
 
     def living(self, uid: str) -> Mapping[str, Any] | None:
         """A controller's latest state, None where it has not been seen or is gone."""

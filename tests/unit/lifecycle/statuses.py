@@ -8,6 +8,8 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts, pod_facts
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View, Workload
 
+# at(0) in seconds since 1970.
+START = 1795687200
 LISTS = {"initContainers": "initContainerStatuses", "containers": "containerStatuses"}
 
 
@@ -145,6 +147,37 @@ def event(reason: str, message: str, about: str, second: int = 0, count: int = 3
         "message": message,
         "count": count,
         "lastTimestamp": at(second),
+    }
+
+
+def told_event(
+    reason: str,
+    container: str | None,
+    seconds: float,
+    *,
+    message: str = "",
+    count: int = 1,
+    last: int | None = None,
+    pod: str = "web",
+    reporter: str = "kubelet",
+) -> dict[str, Any]:
+    """An event as the kubelet makes it: the nanoseconds of its first occurrence, after the Pod's start, in its name."""
+    nanoseconds = (START + int(seconds)) * 1_000_000_000 + round(seconds % 1 * 1_000_000_000)
+    path = {"fieldPath": f"spec.containers{{{container}}}"} if container else {}
+    return {
+        "kind": "Event",
+        "metadata": {
+            "uid": f"{reason}-{container}-{seconds}",
+            "namespace": "shop",
+            "name": f"{pod}.{nanoseconds:x}",
+        },
+        "involvedObject": {"uid": f"uid-{pod}", **path},
+        "reason": reason,
+        "message": message,
+        "count": count,
+        "firstTimestamp": at(int(seconds)),
+        "lastTimestamp": at(int(seconds) if last is None else last),
+        "reportingComponent": reporter,
     }
 
 

@@ -6,11 +6,23 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.text import progress, table
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View
 
-from .statuses import after, controller, ended, pod, ready, running, seen, waiting, workload
+from .statuses import (
+    after,
+    controller,
+    ended,
+    pod,
+    ready,
+    running,
+    seen,
+    told_event,
+    waiting,
+    workload,
+)
 
 
 def lines(item: dict[str, object]) -> list[str]:
-    view = seen(item)
+    """The table of a Pod that one event tells of, which is no news to anybody."""
+    view = seen(item, told_event("Scheduled", "prepare", 0.0))
     return table(view.timeline(view.pods["uid-web"]))
 
 
@@ -41,13 +53,35 @@ def test_a_table_of_a_pod_that_no_node_has_taken() -> None:
         "Pod shop/web: Pending",
         "  ROLE  CONTAINER  STARTED  FINISHED  EXIT  RESTARTS  STATE",
         "  app   nginx      -        -         -     0         waiting  |                                |",
+        "  not known: no kubelet has taken the Pod, so there are no times",
     ]
 
 
 def test_a_table_shows_the_last_exit_code_of_a_crash_loop() -> None:
-    (_pod, _header, row) = lines(pod(app={"app": after(ended(3, 1, 2), waiting("CrashLoopBackOff"), 1)}))
-    assert row.split()[:8] == ["app", "app", "+1", "s", "+2", "s", "3", "1"]
+    (_pod, _header, row, lost) = lines(
+        pod(app={"app": after(ended(3, 1, 2), waiting("CrashLoopBackOff"), 1)})
+    )
+    assert row.split()[:10] == ["app", "app", "(attempt", "2)", "+1", "s", "+2", "s", "3", "1"]
     assert "waiting (CrashLoopBackOff)" in row
+    assert (
+        lost == "  not known: app: attempt 1 is not known, as nobody watched and a status keeps the last two"
+    )
+
+
+def test_a_table_has_a_line_for_each_attempt_and_one_for_what_events_tell() -> None:
+    view = seen(
+        pod(app={"app": after(ended(3, 1, 2), running(4), 1)}, phase="Running"),
+        told_event("Pulled", "app", 0.9, message='Container image "app" already present on machine', count=2),
+        told_event("Unhealthy", "app", 5.25, message="Readiness probe failed: not yet", count=4, last=9),
+        told_event("Killing", "app", 11.5, message="Stopping container app"),
+    )
+    told = [line.split(maxsplit=7)[:7] for line in table(view.timeline(view.pods["uid-web"]))[2:]]
+    assert told == [
+        ["app", "app", "+1", "s", "+2", "s", "3"],
+        ["app", "(attempt", "2)", "+4", "s", "-", "-"],
+        ["+5.25", "s", "to", "+9", "s", "app", "probe"],
+        ["+11.50", "s", "app", "killing", "Stopping", "container", "app"],
+    ]
 
 
 def told(view: View, *kinds: tuple[str, str], now: float = 20.0) -> str:

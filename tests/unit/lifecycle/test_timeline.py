@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import as_dict, attempts_in
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.shape import as_dict
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import attempts_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View
 
 from .statuses import after, ended, event, facts, pod, ready, running, seen, waiting
@@ -59,10 +60,11 @@ def test_a_view_remembers_every_attempt_that_it_saw() -> None:
 def test_attempts_are_told_in_seconds_since_the_pods_start() -> None:
     view = looping()
     told = as_dict(view.timeline(view.pods["uid-web"]))["containers"][0]["attempts"]
-    assert told == [
-        {"number": 0, "started_after": 1.0, "finished_after": 2.0, "exit_code": 1, "reason": "Error"},
-        {"number": 1, "started_after": 12.0, "finished_after": 13.0, "exit_code": 2, "reason": "Error"},
-        {"number": 2, "started_after": 34.0, "finished_after": None, "exit_code": None, "reason": None},
+    keys = ("number", "started_after", "finished_after", "exit_code", "reason")
+    assert [tuple(one[key] for key in keys) for one in told] == [
+        (0, 1.0, 2.0, 1, "Error"),
+        (1, 12.0, 13.0, 2, "Error"),
+        (2, 34.0, None, None, None),
     ]
 
 
