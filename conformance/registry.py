@@ -132,6 +132,7 @@ AREA_FILES = (
     "test_shared_network",
     "test_seed",
     "test_validation",
+    "test_image_pull",
 )
 
 

@@ -35,6 +35,9 @@ UNPROVEN: tuple[Unproven, ...] = (
         "A stop signal in the spec is an alpha field, which Kubernetes 1.36 drops by default.",
     ),
     # image pull
+    Unproven(
+        "img-pull-secret", "It takes a registry that asks for credentials, which the suite does not bring."
+    ),
     # deadlines and eviction
     # ephemeral containers
     # env from files
