@@ -65,10 +65,12 @@ def test_a_daemon_that_a_step_leaves_behind_does_not_hold_it_up(run: Runner, tmp
         os.kill(daemon, signal.SIGKILL)
 
 
-def test_an_interrupt_ends_the_step_with_all_that_it_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ignored", [False, True], ids=["in front", "in the background of a shell"])
+def test_an_interrupt_ends_the_step_with_all_that_it_started(tmp_path: Path, ignored: bool) -> None:
     pid_file = tmp_path / "pid"
     program = (
-        "import os, pathlib, steps\n"
+        "import os, pathlib, signal, steps\n"
+        f"signal.signal(signal.SIGINT, signal.{'SIG_IGN' if ignored else 'default_int_handler'})\n"
         "steps.interrupt_on_signals()\n"
         f"run = steps.Runner(pathlib.Path({str(tmp_path)!r}), os.environ)\n"
         f"run.show(steps.Step('long', ['/bin/sh', '-c', 'sleep {10 * PATIENCE} & echo $! > {pid_file}; wait']))\n"
