@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,20 +26,44 @@ def compose(
     definition: Any,
     patterns: Sequence[Any],
     namespace: str = "default",
-    native: bool = True,
+    native: bool | None = None,
     image_map: Mapping[str, str] | None = None,
     kinds: Sequence[str] = (),
+    server_version: Any = None,
 ) -> list[dict[str, Any]]:
     """Every object of the definition, patterns on its workloads, each workload after the objects that it needs."""
     try:
         manifests = parse(definition)
         check(manifests)
-        server = Server(NATIVE if native else BEFORE_NATIVE, frozenset(kinds))
+        server = _server(server_version, native, kinds)
         return composer.compose_all(
             manifests, patterns, namespace=namespace, server=server, image_map=image_map
         ).manifests
     except (BadDefinition, BadPattern) as error:
         raise AnsibleFilterError(f"podpatterns.core.compose: {error}") from error
+
+
+def _server(version: Any, native: bool | None, kinds: Sequence[str]) -> Server:
+    if version is None:
+        return Server(BEFORE_NATIVE if native is False else NATIVE, frozenset(kinds))
+    server = Server(_release(version), frozenset(kinds))
+    if native is not None and bool(native) is not server.native_sidecars:
+        has = "has" if server.native_sidecars else "has no"
+        raise BadPattern(
+            f"native is {str(bool(native)).lower()}, but server_version is {version!r}, and that Kubernetes {has}"
+            " native sidecars; leave native out"
+        )
+    return server
+
+
+def _release(version: Any) -> tuple[int, int]:
+    # A number would do for 1.28, but 1.30 without quotes is 1.3.
+    match = re.fullmatch(r"v?1\.(\d{1,3})(\.\d+)?([-+].*)?", version) if isinstance(version, str) else None
+    if not match:
+        raise BadPattern(
+            f"server_version is {version!r}; it must be a Kubernetes release in quotes, such as '1.28' or 'v1.33.2'"
+        )
+    return 1, int(match[1])
 
 
 class FilterModule:

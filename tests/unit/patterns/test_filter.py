@@ -61,6 +61,48 @@ def test_sidecars_are_classic_for_a_server_without_native_ones() -> None:
     assert names(spec_of(classic)["containers"]) == ["web", "metrics"]
 
 
+@pytest.mark.parametrize(
+    ("version", "apps"),
+    [
+        ("1.28", ["web", "metrics"]),
+        ("v1.28.15", ["web", "metrics"]),
+        ("1.29", ["web"]),
+        ("v1.33.2-gke.1", ["web"]),
+        ("1.100", ["web"]),
+    ],
+)
+def test_the_servers_release_says_whether_sidecars_are_native(version: str, apps: list[str]) -> None:
+    made = compose(TEXT, [{"metrics": {"exporter": "nginx"}}], server_version=version)
+    assert names(spec_of(made[-1])["containers"]) == apps
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"server_version": 1.3},
+            "server_version is 1.3; it must be a Kubernetes release in quotes, such as",
+        ),
+        ({"server_version": "latest"}, "server_version is 'latest'; it must be a Kubernetes release"),
+        ({"server_version": "2.1"}, "server_version is '2.1'; it must be a Kubernetes release"),
+        ({"server_version": "1"}, "server_version is '1'; it must be a Kubernetes release"),
+        ({"server_version": ""}, "server_version is ''; it must be a Kubernetes release"),
+        (
+            {"server_version": "1.28", "native": True},
+            "native is true, but server_version is '1.28', and that Kubernetes has no native sidecars; leave",
+        ),
+        (
+            {"server_version": "1.33", "native": False},
+            "native is false, but server_version is '1.33', and that Kubernetes has native sidecars; leave",
+        ),
+    ],
+)
+def test_a_wrong_release_gets_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(AnsibleFilterError) as caught:
+        compose(TEXT, [], **options)
+    assert str(caught.value).startswith(f"podpatterns.core.compose: {sentence}")
+
+
 def test_images_are_moved() -> None:
     made = compose(TEXT, ASKS_THE_API, image_map={"docker.io": "mirror.local"})
     assert spec_of(made[-1])["initContainers"][0]["image"].startswith("mirror.local/library/python:")
