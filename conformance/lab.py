@@ -1,6 +1,6 @@
-"""Runs scenes in namespaces of its own, all of an area side by side, and removes them again.
+"""Runs scenes, each in the namespace of its area, and removes them again.
 
-It takes the road of the modules: `_run.run` applies and watches, and the timelines are those of its outcome.
+Scenes are made by the road of the modules, `_run.run`; one watch a namespace serves all who wait in it.
 """
 
 from __future__ import annotations
@@ -8,38 +8,38 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
     ClusterError,
-    NotConnected,
 )
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
+from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.acting import Performance, Stage, kept, release, with_finalizer
-from conformance.asking import asked
+from conformance.asking import NAMESPACE, asked
 from conformance.claims import Life
+from conformance.deeds import Apply
 from conformance.evidence import Witness, continued
+from conformance.following import Following
 from conformance.needs import unmet
 from conformance.pods import Manifest, Scene, dressed
+from conformance.schedule import Turn
 from conformance.script import WILL
 
 LABEL = "podpatterns.core/conformance"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 THREADS = 8
-# How many scenes with deeds are under way at once in a namespace.
-ACTORS = 24
 # How long to leave a server alone that could not delete something just now.
 PAUSE_SECONDS = 2.0
 
-In = TypeVar("In")
-Out = TypeVar("Out")
 Report = Callable[[str], None]
 
 
@@ -54,7 +54,7 @@ class Settings:
 
     @property
     def timeout(self) -> float:
-        """Seconds for the scenes of one area."""
+        """Seconds for one scene."""
         return 300.0 * self.timeout_factor
 
     @property
@@ -68,30 +68,38 @@ class Settings:
         return math.ceil(3 * self.timeout_factor)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Scenes that one run can hold: the same namespace, the same goal, the same grace. acted: each has its deeds."""
+@dataclass
+class Place:
+    """A namespace of the run. kinds: the workloads that are seen in it; turns: how many are still to be played."""
 
-    namespace: str
-    title: str
-    goal: str = "auto"
-    grace: float = 0.0
-    in_two_parts: bool = False
-    acted: bool = False
+    name: str
+    restricted: bool
+    kinds: set[str] = field(default_factory=set)
+    turns: int = 0
+    stage: Stage | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
 class Lab:
-    """One run of the suite on one cluster. run_id is in the name and the label of all it makes."""
+    """One run of the suite on one cluster. run_id is in the name and the label of all it makes.
+
+    closed: why no scene with Pods can be played any more. spent: seconds by what was done in them.
+    """
 
     api: Api
     settings: Settings
     run_id: str
     report: Report
-    namespaces: list[str] = field(default_factory=list)
+    closed: str = ""
+    spent: dict[str, float] = field(default_factory=dict)
+    _places: dict[str, Place] = field(default_factory=dict)
     _needs: dict[str, str] = field(default_factory=dict)
     _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=THREADS))
     _leaving: list[Future[str]] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _rules: set[str] = field(default_factory=set)
+    _ruling: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def witness(self) -> Witness:
@@ -107,44 +115,40 @@ class Lab:
                 return f"{need} is needed, but {self._needs[need]}"
         return ""
 
-    def lives(self, area: str, scenes: Sequence[Scene]) -> dict[str, Life]:
-        """Run the scenes side by side; the evidence of each by the scene's name."""
-        asked = [one for one in scenes if one.dry]
-        batches: dict[Batch, list[Scene]] = {}
-        for one in scenes:
-            if not one.dry:
-                batches.setdefault(self._batch(area, one), []).append(one)
+    # --- places ---------------------------------------------------------------------------------
+
+    def expect(self, turns: Iterable[Turn]) -> None:
+        """Know what is going to be played: a place is left when its last turn is over."""
+        for turn in turns:
+            if not turn.scene.dry:
+                name = self._namespace_of(turn)
+                place = self._places.setdefault(name, Place(name, turn.scene.restricted))
+                place.kinds |= {str(one["kind"]) for one in _workloads(turn.scene)}
+                place.turns += 1
+
+    def _namespace_of(self, turn: Turn) -> str:
+        kind = turn.scene.alone or ("" if turn.scene.restricted else "open")
+        return "-".join(part for part in ("conf", self.run_id, turn.area.replace(" ", "-"), kind) if part)
+
+    @contextmanager
+    def _at(self, place: Place) -> Iterator[Stage]:
+        """The stage of a place, which is made for the first turn and left after the last. Raises ClusterError."""
         try:
-            self._make({batch.namespace: found[0].restricted for batch, found in batches.items()})
-        except ClusterError as error:
-            return {one.name: Life(shortfall=str(error)) for one in scenes}
-        found = {one.name: self._ask(one) for one in asked}
-        with ExitStack() as stages:
-            parts: list[Callable[[], dict[str, Life]]] = []
-            for batch, played in batches.items():
-                if batch.acted:
-                    kinds = {str(pod["kind"]) for one in played for pod in one.pods}
-                    stage = stages.enter_context(Stage(self.api, batch.namespace, kinds))
-                    parts.append(partial(self._act, batch, stage, played))
-                else:
-                    parts.append(partial(self._play, batch, played))
-            for lives in side_by_side(lambda part: part(), parts, len(parts)):
-                found.update(lives)
-        return found
+            with place.lock:
+                if place.stage is None:
+                    self._make(place)
+                    place.stage = Stage(self.api, place.name, place.kinds).__enter__()
+            yield place.stage
+        finally:
+            with place.lock:
+                place.turns -= 1
+                if not place.turns:
+                    self._leave(place)
 
-    def _batch(self, area: str, one: Scene) -> Batch:
-        kind = one.alone or ("" if one.restricted else "open")
-        name = "-".join(part for part in ("conf", self.run_id, area.replace(" ", "-"), kind) if part)
-        title = f"{area}, {one.alone}" if one.alone else area
-        if one.deeds:
-            return Batch(name, title, acted=True)
-        return Batch(name, title, one.goal, one.grace, bool(one.then))
-
-    def _make(self, namespaces: Mapping[str, bool]) -> None:
-        if namespaces:
-            self.namespaces += namespaces
-            manifests = [self._namespace(name, restricted) for name, restricted in namespaces.items()]
-            run(self.api, Request(manifests, timeout=self.settings.timeout))
+    def _make(self, place: Place) -> None:
+        with self._phase("namespaces"):
+            manifest = self._namespace(place.name, place.restricted)
+            run(self.api, Request([manifest], timeout=self.settings.timeout))
 
     def _namespace(self, name: str, restricted: bool = True) -> dict[str, Any]:
         level = "restricted" if restricted else "privileged"
@@ -155,66 +159,83 @@ class Lab:
 
     def _ask(self, one: Scene) -> Life:
         """What the server answers to a scene that it is only asked about."""
-        return asked(self.api, self._manifests([one]))
-
-    def _play(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
         try:
-            first = self._part(
-                batch, scenes, self._manifests(scenes), batch.grace * self.settings.timeout_factor
-            )
-            if not batch.in_two_parts:
-                return first
-            more = [manifest for one in scenes for manifest in one.then]
-            # The trouble that the first part ran into may take its time to heal.
-            grace = self.settings.timeout
-            second = self._part(batch, scenes, [*self._manifests(scenes), *more], grace)
+            return asked(self.api, self._manifests([one]), self._ruled(one.rules))
+        except ClusterError as error:
+            return Life(shortfall=str(error))
+
+    def _ruled(self, rules: Sequence[Manifest]) -> str:
+        """The namespace in which these rules hold, made for the first who asks there."""
+        if not rules:
+            return NAMESPACE
+        name = f"conf-{self.run_id}-{rules[0]['metadata']['name']}"
+        with self._ruling:
+            if name not in self._rules:
+                self._rules.add(name)
+                manifests = [self._namespace(name), *rules]
+                run(self.api, Request(manifests, namespace=name, timeout=self.settings.timeout))
+        return name
+
+    def perform(self, turn: Turn) -> Life:
+        """Play one turn and tell what was seen; why not, where the cluster does not let it."""
+        scene = turn.scene
+        if scene.dry:
+            with self._phase("questions"):
+                return self._ask(scene)
+        if self.closed:
+            return Life(shortfall=self.closed)
+        try:
+            with self._at(self._places[self._namespace_of(turn)]) as stage:
+                try:
+                    return self._act(stage, scene) if scene.deeds else self._follow(stage, scene)
+                finally:
+                    self._clear(stage.namespace, scene)
         except (ClusterError, BadDefinition) as error:
-            if len(scenes) == 1 or isinstance(error, NotConnected):
-                return {one.name: Life(shortfall=str(error)) for one in scenes}
-            # One object of the batch is refused, and so nothing is applied: the others shall not miss their turn.
-            return self._play_one_by_one(batch, scenes)
-        return {name: continued(first[name], life) for name, life in second.items()}
+            return Life(shortfall=str(error))
 
-    def _play_one_by_one(self, batch: Batch, scenes: Sequence[Scene]) -> dict[str, Life]:
-        found: dict[str, Life] = {}
-        for lives in side_by_side(lambda one: self._play(batch, [one]), scenes):
-            found.update(lives)
-        return found
+    def _act(self, stage: Stage, scene: Scene) -> Life:
+        deadline = time.monotonic() + self.settings.timeout
+        prepare = partial(self._prepared, scene)
+        performance = Performance(self.api, stage, self.witness, scene, self._clothed, prepare, deadline)
+        with self._phase("deeds"):
+            return performance.life(self._manifests([scene]))
 
-    def _act(self, batch: Batch, stage: Stage, scenes: Sequence[Scene]) -> dict[str, Life]:
-        """Scenes with deeds, each of them at its own pace."""
-        over: list[str] = []
+    def _follow(self, stage: Stage, scene: Scene) -> Life:
+        manifests = self._manifests([scene])
+        first = self._part(stage, scene, manifests, scene.grace * self.settings.timeout_factor)
+        if not scene.then:
+            return first
+        # The trouble that the first part ran into may take its time to heal.
+        second = self._part(stage, scene, [*manifests, *scene.then], self.settings.timeout)
+        return continued(first, second)
 
-        def act(one: Scene) -> Life:
-            deadline = time.monotonic() + self.settings.timeout
-            prepare = partial(self._prepared, one)
-            performance = Performance(self.api, stage, self.witness, one, self._clothed, prepare, deadline)
-            life = performance.life(self._manifests([one]))
-            over.append(one.name)
-            self.report(f"{batch.title}: {one.name} is over, {len(over)} of {len(scenes)}")
-            return life
+    def _part(self, stage: Stage, scene: Scene, manifests: Sequence[Manifest], grace: float) -> Life:
+        following = Following(self.api, stage, scene.goal, time.monotonic() + self.settings.timeout)
+        with self._phase("applying"):
+            following.make(manifests)
+        with self._phase("Pods"):
+            results = following.follow(grace)
+        with self._phase("evidence"):
+            return self.witness.life(scene, results)
 
-        lives = side_by_side(act, scenes, ACTORS)
-        return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+    def _clear(self, namespace: str, scene: Scene) -> None:
+        """Begin to take away what holds room on a node; the rest goes with the namespace."""
+        body = {"propagationPolicy": "Background", "gracePeriodSeconds": 1}
+        with self._phase("clearing"), suppress(ClusterError):
+            for one in _workloads(scene):
+                path = BY_KIND[one["kind"]].path(namespace, one["metadata"]["name"])
+                with suppress(ClusterError):
+                    self.api.request("delete", path, body=body)
 
-    def _part(
-        self, batch: Batch, scenes: Sequence[Scene], manifests: Sequence[Manifest], grace: float
-    ) -> dict[str, Life]:
-        request = Request(
-            manifests,
-            namespace=batch.namespace,
-            goal=batch.goal,
-            timeout=self.settings.timeout,
-            grace=grace,
-            log_lines=0,
-            to_the_end=True,
-        )
-        outcome = run(self.api, request, lambda line: self.report(f"{batch.title}: {line}"))
-        by_pod = {result.workload.name: result for result in outcome.results}
-        lives = side_by_side(
-            lambda one: self.witness.life(one, [by_pod[name] for name in _names(one)]), scenes
-        )
-        return {one.name: life for one, life in zip(scenes, lives, strict=True)}
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        """Add the time of what is done in it to what is spent on this."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.spent[name] = self.spent.get(name, 0.0) + time.monotonic() - began
 
     def _manifests(self, scenes: Iterable[Scene]) -> list[dict[str, Any]]:
         return [self._prepared(one, manifest) for one in scenes for manifest in one.manifests]
@@ -235,14 +256,19 @@ class Lab:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def leave(self) -> None:
-        """Begin to delete every namespace that was made, with all that is in it."""
-        self._leaving += [self._removers.submit(self._remove, one) for one in self.namespaces]
-        self.namespaces.clear()
+    def _leave(self, place: Place) -> None:
+        """Begin to delete a namespace, with all that is in it."""
+        if place.stage is not None:
+            place.stage.__exit__()
+        self._leaving.append(self._removers.submit(self._remove, place.name))
 
     def close(self) -> None:
-        """Wait until all that was made is gone, and tell what stays behind."""
-        self.leave()
+        """Leave every place, wait until all that was made is gone, and tell what stays behind."""
+        for place in self._places.values():
+            with place.lock:
+                if place.turns and place.stage is not None:
+                    self._leave(place)
+        self._leaving += [self._removers.submit(self._remove, name) for name in sorted(self._rules)]
         for removal in self._leaving:
             if problem := removal.result():
                 self.report(problem)
@@ -265,14 +291,7 @@ class Lab:
                 return ""
 
 
-def _names(one: Scene) -> list[str]:
-    return [pod["metadata"]["name"] for pod in one.pods]
-
-
-def side_by_side(function: Callable[[In], Out], items: Sequence[In], threads: int = THREADS) -> list[Out]:
-    """The function's results for all items. Who interrupts it does not wait for what is under way."""
-    pool = ThreadPoolExecutor(max_workers=max(threads, 1))
-    try:
-        return list(pool.map(function, items))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+def _workloads(scene: Scene) -> list[Manifest]:
+    """All that makes Pods in a scene."""
+    applied = [deed.manifest for deed in scene.deeds if isinstance(deed, Apply) and not deed.dry]
+    return [one for one in (*scene.manifests, *scene.then, *applied) if is_workload(one)]

@@ -6,11 +6,15 @@ be judged and none deviates, 4 the call itself is wrong (an option, a kubeconfig
 
 from __future__ import annotations
 
-import difflib
+import resource
 import secrets
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,13 +28,21 @@ from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.evidence import blindness
 from conformance.lab import Lab, Settings
 from conformance.pods import Scene
-from conformance.registry import Area, Behaviour, as_known
+from conformance.record import NOT_APPLICABLE, SLOWEST, Figures, entry_of
+from conformance.recording import CARRIED, Recorder, carry, check_directory, note
+from conformance.registry import TIERS, Area, Behaviour, as_known
 from conformance.reporting import report
+from conformance.room import NoNodes, room_for
+from conformance.schedule import Key, Room, Schedule, in_order, turns
+from conformance.selection import WHOLE, BadChoice, Shard, check_ids, check_tiers, shard_of, share
 
 EXIT_UNJUDGED = 3
-NOT_APPLICABLE = "not applicable"
+# How often a run tells that it is alive.
+PROGRESS_SECONDS = 10.0
+# What scenes took in the run before, in pytest's cache.
+LASTED = "conformance/lasted"
 
-Lives = dict[str, Life]
+Lives = Mapping[str, Life]
 RecordProperty = Callable[[str, object], None]
 
 
@@ -54,6 +66,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ID",
         help="judge this behaviour alone; may repeat",
     )
+    group.addoption(
+        "--tier",
+        action="append",
+        default=[],
+        metavar="TIER",
+        help=f"judge this tier alone, one of {', '.join(TIERS)}; may repeat (default: all)",
+    )
+    group.addoption(
+        "--shard", type=_shard, default=WHOLE, metavar="I/N", help="judge the I-th of N equal shares alone"
+    )
+    group.addoption(
+        "--pods",
+        type=_count,
+        metavar="N",
+        help="how many Pods may be there at once (default: by the nodes' cores and what they allocate)",
+    )
+    group.addoption(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help="leave report.json, report.html, report.md, metrics.txt and junit.xml there",
+    )
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return shard_of(text)
+    except BadChoice as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 10_000:
+        raise pytest.UsageError(f"--pods is {text!r}; give a number from 1 to 10000")
+    return int(text)
 
 
 def _factor(text: str) -> float:
@@ -83,18 +130,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the behaviours that were asked for."""
-    wanted = set(config.getoption("behaviour"))
-    if not wanted:
+    """Keep the behaviours that were asked for, of these the tiers, of these the share."""
+    wanted, tiers = set(config.getoption("behaviour")), config.getoption("tier")
+    shard: Shard = config.getoption("shard")
+    if not wanted and not tiers and shard == WHOLE:
         return
-    known = {behaviour.id for item in items if (behaviour := _behaviour(item)) is not None}
-    for name in sorted(wanted - known):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise pytest.UsageError(f"--behaviour is {name!r}, which is no behaviour of what was collected{hint}")
-    kept = [item for item in items if (found := _behaviour(item)) is not None and found.id in wanted]
+    found = {one.id: (_area(item), one) for item in items if (one := _behaviour(item)) is not None}
+    try:
+        check_ids(wanted, found.keys())
+        check_tiers(tiers)
+    except BadChoice as error:
+        raise pytest.UsageError(str(error)) from error
+    chosen = [
+        (area, one)
+        for area, one in found.values()
+        if (not wanted or one.id in wanted) and (not tiers or one.tier in tiers)
+    ]
+    ids = share(chosen, shard)
+    kept = [item for item in items if (one := _behaviour(item)) is not None and one.id in ids]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def _area(item: pytest.Item) -> Area:
+    area: Area = item.module.AREA  # type: ignore[attr-defined]  # only tests of a module ask for behaviours
+    return area
 
 
 def _behaviour(item: pytest.Item) -> Behaviour | None:
@@ -103,18 +163,157 @@ def _behaviour(item: pytest.Item) -> Behaviour | None:
     return found if isinstance(found, Behaviour) else None
 
 
-# --- the cluster --------------------------------------------------------------------------------
+# --- the run ------------------------------------------------------------------------------------
 
-API = pytest.StashKey[Api]()
-VERSION = pytest.StashKey[str]()
+
+@dataclass(frozen=True)
+class Session:
+    """A run under way: on which server, with whom, and what is on when."""
+
+    api: Api
+    version: str
+    lab: Lab
+    schedule: Schedule
+    began: float
+
+
+SESSION = pytest.StashKey[Session]()
+RECORDER = pytest.StashKey[Recorder]()
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Reach the cluster before the first test: without one there is no run, and one sentence says why."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Make ready what the run is to leave behind."""
+    directory: Path | None = config.getoption("report_dir")
+    if config.option.collectonly or _is_worker(config):
+        directory = None
+    check_directory(directory)
+    if directory is not None and not config.option.xmlpath:
+        config.option.xmlpath = str(directory / "junit.xml")
+    names = ("image", "timeout_factor", "tier", "behaviour", "pods")
+    options = {name: config.getoption(name) for name in names}
+    options["shard"] = str(config.getoption("shard"))
+    recorder = config.stash[RECORDER] = Recorder(directory, options)
+    if not _is_worker(config):
+        config.pluginmanager.register(recorder, "conformance-recorder")
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Reach the cluster, start all scenes, and run each test as soon as its evidence is there."""
     config = session.config
-    if not config.option.collectonly and any(_behaviour(item) for item in session.items):
-        config.stash[API], config.stash[VERSION] = _api(_settings(config))
+    chosen = [item for item in session.items if _behaviour(item) is not None]
+    if config.option.collectonly or not chosen:
+        return None
+    if session.testsfailed and not config.option.continue_on_collection_errors:
+        return None  # pytest says why
+    with _running(config, chosen) as found:
+        _as_evidence_comes(session, found)
+    return True
+
+
+@contextmanager
+def _running(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Session]:
+    """A lab at work. Whatever happens in it, what was made is removed at the end."""
+    settings = _settings(config)
+    api, version = _api(settings)
+    terminal = _Terminal(config)
+    lab = Lab(api, settings, secrets.token_hex(3), terminal.line)
+    ids: dict[str, tuple[Area, set[str]]] = {}
+    for item in items:
+        area, behaviour = _area(item), _behaviour(item)
+        if behaviour is not None and not lab.unmet(behaviour.needs):
+            ids.setdefault(area.name, (area, set()))[1].add(behaviour.id)
+    lasted = {tuple(row[:2]): row[2] for row in _cached(config)}
+    order = in_order(turns(ids.values()), lasted)
+    lab.expect(order)
+    schedule = Schedule(order, lab.perform, Room(config.getoption("pods") or _room(lab)))
+    found = config.stash[SESSION] = Session(api, version, lab, schedule, time.monotonic())
+    try:
+        schedule.start()
+        yield found
+    finally:
+        schedule.stop()
+        took = time.monotonic() - found.began
+        lab.close()
+        _tell(config, found, took)
+
+
+def _room(lab: Lab) -> int:
+    """How many Pods at once; where none can run, the lab is told, and what needs none goes on."""
+    try:
+        return room_for(lab.api)
+    except NoNodes as error:
+        lab.closed = str(error)
+        return 1
+
+
+def _cached(config: pytest.Config) -> list[Any]:
+    cache = getattr(config, "cache", None)
+    return list(cache.get(LASTED, [])) if cache is not None else []
+
+
+def _tell(config: pytest.Config, found: Session, took: float) -> None:
+    """Leave the figures to the recorder, and what scenes took to the run after this one."""
+    schedule, lab = found.schedule, found.lab
+    lasted = sorted(schedule.lasted.items(), key=lambda item: -item[1])
+    if (cache := getattr(config, "cache", None)) is not None and not _is_worker(config):
+        known = {tuple(row[:2]): row[2] for row in _cached(config)} | schedule.lasted
+        cache.set(LASTED, [[*key, round(seconds, 1)] for key, seconds in known.items()])
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures = Figures(
+        seconds=took,
+        scenes=len(schedule.lasted),
+        pods=sum(turn.pods for turn in schedule.order if turn.key in schedule.lasted),
+        most_pods=schedule.room.most,
+        requests=found.api.calls,
+        cpu_seconds=sum(one.ru_utime + one.ru_stime for one in used),
+        memory_bytes=used[0].ru_maxrss * 1024,
+        spent={"waiting for room": schedule.waited, **lab.spent},
+        slowest=[[f"{area}/{name}", seconds] for (area, name), seconds in lasted[:SLOWEST]],
+    )
+    output = {"figures": asdict(figures), "version": found.version}
+    if _is_worker(config):
+        config.workeroutput[CARRIED] = output  # type: ignore[attr-defined]  # xdist's
+    config.stash[RECORDER].hear({CARRIED: output})
+
+
+def _as_evidence_comes(session: pytest.Session, found: Session) -> None:
+    """Run the tests, those first whose scenes are over."""
+    waiting = list(session.items)
+    told = time.monotonic()
+    while waiting:
+        ready = [item for item in waiting if found.schedule.is_over(_keys(item))]
+        if not ready:
+            found.schedule.await_news(PROGRESS_SECONDS)
+            if time.monotonic() - told >= PROGRESS_SECONDS:
+                found.lab.report(found.schedule.progress())
+                told = time.monotonic()
+        for item in ready:
+            waiting.remove(item)
+            _run_test(session, item, bool(waiting))
+
+
+def _run_test(session: pytest.Session, item: pytest.Item, more: bool) -> None:
+    # Which test comes next is not known: what a module holds goes, what the session holds stays.
+    following: Any = session if more else None
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def _keys(item: pytest.Item) -> list[Key]:
+    behaviour = _behaviour(item)
+    return [(_area(item).name, one.name) for one in behaviour.scenes] if behaviour is not None else []
+
+
+# --- the cluster --------------------------------------------------------------------------------
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -135,13 +334,9 @@ def _api(settings: Settings) -> tuple[Api, str]:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest) -> Lab:
     """The laboratory of this run, on the cluster that the options lead to."""
-    config = request.config
-    terminal = _Terminal(config)
-    made = Lab(config.stash[API], _settings(config), secrets.token_hex(3), terminal.line)
-    yield made
-    made.close()
+    return request.config.stash[SESSION].lab
 
 
 class _Terminal:
@@ -160,31 +355,52 @@ class _Terminal:
             self._writer.line(text)
 
 
+class _Lives(Mapping[str, Life]):
+    """The evidence of an area's scenes by their names; who asks for one waits until it is there."""
+
+    def __init__(self, area: Area, schedule: Schedule) -> None:
+        self._area = area
+        self._schedule = schedule
+
+    def __getitem__(self, name: str) -> Life:
+        return self._schedule.life((self._area.name, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return (turn.scene.name for turn in self._schedule.order if turn.area == self._area.name)
+
+    def __len__(self) -> int:
+        return sum(1 for _name in self)
+
+
 @pytest.fixture(scope="module")
-def lives(request: pytest.FixtureRequest, lab: Lab, area: Area) -> Iterator[Lives]:
+def lives(request: pytest.FixtureRequest, area: Area) -> Lives:
     """The evidence of every scene that the chosen behaviours of this file need."""
-    chosen = {found.id for item in request.session.items if (found := _behaviour(item)) is not None}
-    ids = {one.id for one in area.behaviours if one.id in chosen and not lab.unmet(one.needs)}
-    try:
-        yield lab.lives(area.name, area.scenes(ids))
-    finally:
-        lab.leave()
+    return _Lives(area, request.config.stash[SESSION].schedule)
 
 
 # --- verdicts -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def subject(lab: Lab, area: Area, behaviour: Behaviour, record_property: RecordProperty) -> Behaviour:
+def subject(
+    request: pytest.FixtureRequest,
+    lab: Lab,
+    area: Area,
+    behaviour: Behaviour,
+    record_property: RecordProperty,
+) -> Behaviour:
     """The behaviour, told to the report; a skip where this cluster or this machine cannot show it."""
     for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
         record_property(name, text)
+    entry = entry_of(area, behaviour)
     lacking = lab.unmet(behaviour.needs)
     if not lacking and any(one.looks_inside for one in behaviour.scenes) and (why := blindness()):
         lacking = f"nobody can look inside a container here: {why}"
     if lacking:
         record_property("verdict", NOT_APPLICABLE)
+        note(request.node, replace(entry, verdict=NOT_APPLICABLE, reason=lacking))
         pytest.skip(f"{NOT_APPLICABLE}: {lacking}")
+    note(request.node, entry)
     return behaviour
 
 
@@ -204,19 +420,27 @@ def verdict(
     record_property: RecordProperty,
 ) -> Judgement:
     """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
-    version = request.config.stash[VERSION]
+    version = request.config.stash[SESSION].version
     found = as_known(judge(subject.shows, lives[subject.scene.name]), subject.known, version)
     record_property("verdict", found.verdict.value)
+    note(request.node, entry_of(area, subject), found)
     return _judged(area, subject, found)
 
 
 @pytest.fixture
-def twin_verdict(area: Area, subject: Behaviour, lives: Lives, record_property: RecordProperty) -> Judgement:
+def twin_verdict(
+    request: pytest.FixtureRequest,
+    area: Area,
+    subject: Behaviour,
+    lives: Lives,
+    record_property: RecordProperty,
+) -> Judgement:
     """The judgement, by the same claims, on the behaviour's wrong twin."""
     twin = subject.twin
     life = lives[twin.name] if isinstance(twin, Scene) else twin(lives[subject.scene.name])
     found = judge(subject.shows, life)
     record_property("verdict on the wrong twin", found.verdict.value)
+    note(request.node, replace(entry_of(area, subject), twin=found.verdict.value))
     return _judged(area, subject, found)
 
 
@@ -242,6 +466,14 @@ def catch(area: Area, behaviour: Behaviour, judgement: Judgement) -> None:
     if judgement.verdict is not Verdict.DEVIATES:
         said = "The check lets its wrong twin pass, so it proves nothing.\n"
         pytest.fail(said + report(area, behaviour, judgement), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send what the test noted along with its last report."""
+    found = yield
+    carry(item, found)
+    return found
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
