@@ -18,6 +18,8 @@ from conformance.pods import (
     DEFAULT_STORAGE,
     IMAGE_VOLUMES,
     NATIVE_SIDECARS,
+    POD_RESOURCES,
+    SLEEP_HOOKS,
     Manifest,
     app,
     dressed,
@@ -73,6 +75,14 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     CONTAINER_POLICIES: KeptField(
         pod("asks-for-container-policies", app("main", restartPolicy="Never")),
         ("spec", "containers", 0, "restartPolicy"),
+    ).unmet,
+    SLEEP_HOOKS: KeptField(
+        pod("asks-for-sleep-hooks", app("main", lifecycle={"preStop": {"sleep": {"seconds": 0}}})),
+        ("spec", "containers", 0, "lifecycle", "preStop", "sleep"),
+    ).unmet,
+    POD_RESOURCES: KeptField(
+        pod("asks-for-pod-resources", app("main"), resources={"requests": {"cpu": "1m"}}),
+        ("spec", "resources"),
     ).unmet,
     DEFAULT_STORAGE: _no_default_storage,
 }

@@ -30,6 +30,8 @@ NATIVE_SIDECARS = "SidecarContainers"
 IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
 CONTAINER_POLICIES = "ContainerRestartRules"
+SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
+POD_RESOURCES = "PodLevelResources"
 
 SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
 # Any user but root will do; this one is nobody in most images.
@@ -150,10 +152,11 @@ class Scene:
     goal: what its Pods are waited for. grace: seconds that trouble may last before the wait for them ends.
     restricted: whether the Pods are to pass the restricted Pod Security Standard. stuck: the goal is not meant to
     be reached. then: what is applied when the Pods got stuck, upon which they must reach it. dry: the server is
-    only asked whether it would take the objects. alone: needs a namespace of its own, as the names of its objects
-    are not ours to choose. looks: by the name that claims know them by. deeds: what is done, in order, once the goal is
-    reached (`auto` is then started), or at once where the first is an Until; after them the Pods are followed to their
-    end, those that were not deleted only if the last deed is no Until.
+    only asked whether it would take the objects; rules are made first then, in a namespace where they hold. alone:
+    needs a namespace of its own, as the names of its objects are not ours to choose. looks: by the name that claims
+    know them by. deeds: what is done, in order, once the goal is reached (`auto` is then started), or at once where
+    the first is an Until; after them the Pods are followed to their end, those that were not deleted only if the last
+    deed is no Until and no Read.
     """
 
     manifests: tuple[Manifest, ...]
@@ -163,6 +166,7 @@ class Scene:
     stuck: bool = False
     then: tuple[Manifest, ...] = ()
     dry: bool = False
+    rules: tuple[Manifest, ...] = ()
     alone: str = ""
     looks: Mapping[str, Look] = field(default_factory=dict)
     deeds: tuple[Deed, ...] = ()
@@ -189,7 +193,9 @@ class Scene:
         uses = {
             NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
             CONTAINER_POLICIES: any(_has_own_policy(one) for spec in specs for one in containers(spec)),
+            SLEEP_HOOKS: any(_sleeps(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
+            POD_RESOURCES: any("resources" in spec for spec in specs),
             DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
         }
         return {need for need, used in uses.items() if used}
@@ -202,6 +208,10 @@ def _has_own_policy(container: Container) -> bool:
         container.role is Role.APP or spec["restartPolicy"] in ("Never", "OnFailure")
     )
     return own or "restartPolicyRules" in spec
+
+
+def _sleeps(container: Container) -> bool:
+    return any("sleep" in handler for handler in container.spec.get("lifecycle", {}).values())
 
 
 def scene(*manifests: Manifest, **settings: Any) -> Scene:

@@ -133,6 +133,7 @@ AREA_FILES = (
     "test_seed",
     "test_validation",
     "test_image_pull",
+    "test_resources",
 )
 
 

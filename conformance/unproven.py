@@ -20,6 +20,17 @@ UNPROVEN: tuple[Unproven, ...] = (
     # restart rules
     # restart of all containers
     # resources
+    Unproven(
+        "res-hpa-includes-sidecars", "It takes a metrics server, which a cluster need not have, and minutes."
+    ),
+    Unproven(
+        "res-init-cpu-reuse-static",
+        "It takes a node whose kubelet hands out whole CPUs, by its static policy.",
+    ),
+    Unproven(
+        "res-runtimeclass-overhead",
+        "It takes a RuntimeClass, an object of the whole cluster, with an overhead.",
+    ),
     # resize
     # probes
     # termination
