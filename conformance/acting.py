@@ -62,6 +62,7 @@ from conformance.deeds import (
     Read,
     Tell,
     Until,
+    UntilListed,
     UntilPods,
     UntilState,
 )
@@ -102,6 +103,11 @@ class Stage:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._closing
 
     def wait(
         self,
@@ -300,12 +306,8 @@ class Performance:
 
     def _do(self, deed: Deed) -> None:
         match deed:
-            case Until():
-                self._await(deed)
-            case UntilPods():
-                self._await_pods(deed)
-            case UntilState():
-                self._await_state(deed)
+            case Until() | UntilListed() | UntilPods() | UntilState():
+                self._wait_for(deed)
             case Apply():
                 self._apply(deed)
             case Read():
@@ -326,6 +328,17 @@ class Performance:
                 }
                 if self._ask(deed, "post", f"{self._path(deed)}/eviction", body):
                     self.taken.add(deed.name)
+
+    def _wait_for(self, deed: Until | UntilListed | UntilPods | UntilState) -> None:
+        match deed:
+            case Until():
+                self._await(deed)
+            case UntilListed():
+                self._await_listed(deed)
+            case UntilPods():
+                self._await_pods(deed)
+            case UntilState():
+                self._await_state(deed)
 
     def _ask(
         self, deed: Delete | Evict | Patch, method: str, path: str, body: Any, content_type: str | None = None
@@ -398,7 +411,8 @@ class Performance:
     def _body(self, deed: Patch) -> dict[str, Any]:
         if deed.subresource != "ephemeralcontainers":
             clothed = self.clothe({"kind": "Pod", "spec": {"containers": [{"name": "any"}]}})
-            return _with_image(deed.body, clothed["spec"]["containers"][0]["image"])
+            merged: dict[str, Any] = _with_image(deed.body, clothed["spec"]["containers"][0]["image"])
+            return merged
         return {"spec": self.clothe({"kind": "Pod", "apiVersion": "v1", **deed.body})["spec"]}
 
     def _pods(self, name: str, view: View) -> list[PodFacts]:
@@ -446,6 +460,19 @@ class Performance:
             ),
         )
 
+    def _await_listed(self, deed: UntilListed) -> None:
+        resource = Resources(self.api).of({"apiVersion": deed.api_version, "kind": deed.kind})
+        collection = Collection(resource, self.stage.namespace, (("labelSelector", deed.label),))
+        found: dict[str, Mapping[str, Any]] = {}
+        with Watch(self.api, [collection]) as watch:
+            while not deed.test(list(found.values())):
+                left = self.deadline - time.monotonic()
+                if left <= 0 or self.stage.over:
+                    raise Missed(f"nobody has seen that {deed.what}, and its time is over")
+                for news in watch.next(min(left, PROGRESS_SECONDS)):
+                    _know(found, news)
+        self.looks[deed.note] = deed.told(list(found.values()))
+
     def _tell(self, deed: Tell) -> None:
         timelines = self.stage.timelines([self._workload(deed.pod)])
         if not timelines:
@@ -463,6 +490,19 @@ class Performance:
             raise Missed(f"there is no answer to: {deed}") from None
         if deed.note:
             self.looks[deed.note] = said
+
+
+def _know(found: dict[str, Mapping[str, Any]], news: News) -> None:
+    """Take news of objects, by their names."""
+    if isinstance(news, Listed):
+        found.clear()
+        found.update({item["metadata"]["name"]: item for item in news.items})
+    elif isinstance(news, Changed):
+        found[news.item["metadata"]["name"]] = news.item
+        if news.gone:
+            del found[news.item["metadata"]["name"]]
+    elif news.final:
+        raise news.error
 
 
 def _delete_options(grace: int | None) -> dict[str, Any]:

@@ -147,8 +147,29 @@ class UntilState:
         return f"wait until {self.what}"
 
 
-Deed: TypeAlias = "Apply | Delete | Evict | Patch | Read | Tell | Until | UntilPods | UntilState"
-WAITS = (Until, UntilPods, UntilState)
+@dataclass(frozen=True)
+class UntilListed:
+    """Wait until the objects of a kind that have this label are as wanted, and keep what is told of them.
+
+    They are those of the scene's namespace; label: as a selector, `app=shop`.
+    """
+
+    what: str
+    api_version: str
+    kind: str
+    label: str
+    test: Callable[[Sequence[Mapping[str, Any]]], bool] = field(compare=False)
+    told: Callable[[Sequence[Mapping[str, Any]]], str] = field(compare=False)
+    note: str
+
+    def __str__(self) -> str:
+        return f"wait until {self.what}"
+
+
+Deed: TypeAlias = (
+    "Apply | Delete | Evict | Patch | Read | Tell | Until | UntilListed | UntilPods | UntilState"
+)
+WAITS = (Until, UntilListed, UntilPods, UntilState)
 # What a scene may end with that has Pods which do not end.
 LASTS = (*WAITS, Read)
 

@@ -71,9 +71,9 @@ def init(name: str, *lines: str, **fields: Any) -> Speaker:
     return Speaker(name, Role.INIT, False, lines, fields)
 
 
-def sidecar(name: str, *lines: str, at_term: tuple[str, ...] = (), **fields: Any) -> Speaker:
-    """A native sidecar: it does its lines and stays until it gets TERM."""
-    return Speaker(name, Role.SIDECAR, True, lines, fields, at_term)
+def sidecar(name: str, *lines: str, **fields: Any) -> Speaker:
+    """A native sidecar: it does its lines and stays until it gets TERM, upon which it does those of at_term."""
+    return _staying(name, Role.SIDECAR, lines, **fields)
 
 
 def app(name: str, *lines: str, **fields: Any) -> Speaker:
@@ -81,9 +81,15 @@ def app(name: str, *lines: str, **fields: Any) -> Speaker:
     return Speaker(name, Role.APP, False, lines, fields)
 
 
-def resident(name: str, *lines: str, at_term: tuple[str, ...] = (), **fields: Any) -> Speaker:
-    """An app container that does its lines and stays until it gets TERM."""
-    return Speaker(name, Role.APP, True, lines, fields, at_term)
+def resident(name: str, *lines: str, **fields: Any) -> Speaker:
+    """An app container that does its lines and stays until it gets TERM, upon which it does those of at_term."""
+    return _staying(name, Role.APP, lines, **fields)
+
+
+def _staying(
+    name: str, role: Role, lines: tuple[str, ...], at_term: tuple[str, ...] = (), **fields: Any
+) -> Speaker:
+    return Speaker(name, role, True, lines, fields, at_term)
 
 
 def pod(name: str, *speakers: Speaker, **spec: Any) -> dict[str, Any]:

@@ -34,6 +34,10 @@ UNPROVEN: tuple[Unproven, ...] = (
     # resize
     # probes
     # termination
+    Unproven(
+        "term-stopsignal-spec",
+        "A stop signal in the spec is an alpha field, which Kubernetes 1.36 drops by default.",
+    ),
     # jobs
     # init containers again
     # shared volumes

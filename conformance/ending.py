@@ -1,0 +1,209 @@
+"""Claims on how containers and Pods end: told or killed, in what time, with what result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import (
+    Instant,
+    Order,
+    from_uptime,
+)
+from conformance.claims import Claim, Finding, Life, Moment, Test, exited, states
+
+ENDS = ("Succeeded", "Failed")
+# 128 and the number of SIGKILL.
+KILLED = 137
+
+
+def ends(container: str, phase: str, reason: str | None = None) -> Claim:
+    """The container's Pod comes to its end in this phase, for this reason where one is given."""
+    wanted = f"the Pod of {container} ends {phase}" + (f" ({reason})" if reason else "")
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        if timeline is None or timeline.pod.phase not in ENDS:
+            return Finding(Order.TIE, f"{wanted}: its end was not seen")
+        pod = timeline.pod
+        holds = pod.phase == phase and reason in (None, pod.reason)
+        return Finding(
+            Order.YES if holds else Order.NO,
+            f"{wanted}: {pod.phase}{f' ({pod.reason})' if pod.reason else ''}",
+        )
+
+    return claim
+
+
+def killed(container: str) -> Claim:
+    """The container's last state is an end by SIGKILL."""
+    return exited(container, KILLED)
+
+
+def ended_by(container: str, reason: str) -> Claim:
+    """Some attempt of the container ended for this reason; none having ended is no telling."""
+    wanted = f"{container} ended by {reason}"
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        attempts = timeline.attempts.get(container, ()) if timeline else ()
+        found = [str(one.reason) for one in attempts if one.exit_code is not None]
+        if not found:
+            return Finding(Order.TIE, f"{wanted}: none of its ends was seen")
+        return Finding(
+            Order.YES if reason in found else Order.NO, f"{wanted}: it ended by {', '.join(found)}"
+        )
+
+    return claim
+
+
+def never_says(container: str, event: str) -> Claim:
+    """The container, whose other stamps are there, has none of this event."""
+    wanted = f"{container} never says {event!r}"
+
+    def claim(life: Life) -> Finding:
+        if life.stamp(container, "begin") is None:
+            return Finding(Order.TIE, f"{wanted}: it has no stamps at all")
+        said = life.stamp(container, event)
+        if said is not None:
+            return Finding(Order.NO, f"{wanted}: it did at {said.at.earliest:.2f} s")
+        if life.shortfall:
+            return Finding(Order.TIE, f"{wanted}: it did not get there")
+        return Finding(Order.YES, f"{wanted}: it has no such stamp")
+
+    return claim
+
+
+def never_made(container: str) -> Claim:
+    """In no state that was seen had the kubelet made a process of this container."""
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        versions = timeline.versions if timeline else ()
+        wanted = f"{container} is never made"
+        for number, seen in enumerate(versions, start=1):
+            if any(one.name == container and one.container_id for one in seen.pod.containers):
+                return Finding(Order.NO, f"{wanted}: it was in state {number} of {len(versions)} seen")
+        if not versions or life.shortfall:
+            return Finding(Order.TIE, f"{wanted}: the end was not seen")
+        return Finding(Order.YES, f"{wanted}: it was in none of {len(versions)} states seen")
+
+    return claim
+
+
+def stays_dead(container: str) -> Claim:
+    """Once the container has run, no state that was seen has it wait for another run, or has one more attempt."""
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        wanted = f"{container} is not started again"
+        ran = False
+        versions = timeline.versions if timeline else ()
+        for number, seen in enumerate(versions, start=1):
+            now = next(one for one in seen.pod.containers if one.name == container)
+            if now.restarts or (ran and now.state == "waiting"):
+                said = f"in state {number} of {len(versions)} seen: {states(seen.pod)}"
+                return Finding(Order.NO, f"{wanted}: it is, {said}")
+            ran = ran or now.state != "waiting"
+        if not ran or life.shortfall:
+            return Finding(Order.TIE, f"{wanted}: it did not get there")
+        return Finding(Order.YES, f"{wanted}: in none of {len(versions)} states seen")
+
+    return claim
+
+
+def at_last(container: str, wanted: str, test: Test) -> Claim:
+    """The very last state that was seen of the container's Pod passes the test."""
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        if timeline is None or not timeline.versions or life.shortfall:
+            return Finding(Order.TIE, f"at last {wanted}: it did not get there")
+        pod = timeline.versions[-1].pod
+        return Finding(Order.YES if test(pod) else Order.NO, f"at last {wanted}: {states(pod)}")
+
+    return claim
+
+
+def birth_of(container: str, attempt: int) -> Moment:
+    """When the kernel made the process of this attempt of the container."""
+
+    def find(life: Life) -> Instant | None:
+        said = [one for one in life.stamps(container, "begin") if one.attempt == attempt]
+        return from_uptime(said[0].detail) if said else None
+
+    return Moment(f"start of {container}, attempt {attempt},", find)
+
+
+def later_by(first: Moment, second: Moment, seconds: float) -> Claim:
+    """The second came so much later than the first; no sooner than half of that is no telling.
+
+    A busy node makes a delay longer, or eats a little of it where another thread keeps the first back.
+    """
+    wanted = f"{second.name} comes {seconds:g} s after {first.name}"
+
+    def claim(life: Life) -> Finding:
+        one, two = first.find(life), second.find(life)
+        if one is None or two is None:
+            missing = first.name if one is None else second.name
+            return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
+        apart = two.earliest - one.earliest
+        answer = Order.YES if apart >= seconds else Order.TIE if apart >= seconds / 2 else Order.NO
+        return Finding(answer, f"{wanted}: {apart:.2f} s")
+
+    return claim
+
+
+def ended_within(container: str, seconds: float) -> Claim:
+    """The Pod's end was seen within so many seconds of the first deed, both by our own clock."""
+    wanted = f"the Pod of {container} ends within {seconds:g} s"
+
+    def claim(life: Life) -> Finding:
+        timeline = life.timeline(container)
+        seen = timeline.versions if timeline else ()
+        ended = next((one.at for one in seen if one.pod.phase in ENDS), None)
+        if ended is None or not life.done:
+            return Finding(Order.TIE, f"{wanted}: its end was not seen")
+        took = ended - life.done[0].at
+        return Finding(Order.YES if took < seconds else Order.NO, f"{wanted}: it took {took:.1f} s")
+
+    return claim
+
+
+def given(premise: Claim, claim: Claim) -> Claim:
+    """The claim, which says nothing where the premise does not hold."""
+
+    def both(life: Life) -> Finding:
+        ground = premise(life)
+        found = claim(life)
+        if ground.answer is not Order.YES:
+            return Finding(Order.TIE, f"{found.evidence}; but {ground.evidence}")
+        return found
+
+    return both
+
+
+def at_best(claim: Claim) -> Claim:
+    """The claim, whose no may be due to a slow machine, and so tells nothing."""
+
+    def favourable(life: Life) -> Finding:
+        found = claim(life)
+        return replace(found, answer=Order.TIE) if found.answer is Order.NO else found
+
+    return favourable
+
+
+def ended_later(life: Life, seconds: float) -> Life:
+    """The evidence as it would be had every state arrived so much later."""
+    return replace(
+        life,
+        timelines=tuple(
+            replace(line, versions=tuple(replace(one, at=one.at + seconds) for one in line.versions))
+            for line in life.timelines
+        ),
+    )
+
+
+def deleting(pod: PodFacts) -> bool:
+    """Whether the Pod has been deleted, and is still there."""
+    return pod.deleting
