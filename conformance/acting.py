@@ -137,10 +137,10 @@ class Stage:
             return tuple(self.view.timeline(pod) for one in workloads for pod in pods_made(self.view, one))
 
     def states(self, workloads: Iterable[Workload]) -> dict[str, Mapping[str, Any]]:
-        """The last state of each workload that is no Pod, as far as seen."""
+        """The last state of each workload that is no Pod, empty where none was seen."""
         with self._changed:
-            found = {one.name: self.view.controllers.get(one.uid) for one in workloads}
-        return {name: state for name, state in found.items() if state is not None}
+            ours = [one for one in workloads if one.kind != "Pod"]
+            return {one.name: self.view.controllers.get(one.uid, {}) for one in ours}
 
     def _follow(self) -> None:
         with self._watch as watch:

@@ -72,10 +72,12 @@ class Witness:
         return Life(timelines, {**looked, **(noted or {})}, shortfall, gaps=tuple(gaps), done=done)
 
     def _workloads(self, results: Iterable[Result]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """What every workload that is no Pod is now; of one that cannot be read, claims find that it is not there."""
+        """What every workload that is no Pod is now; empty where it cannot be read."""
         for one in (result.workload for result in results if result.workload.kind != "Pod"):
+            found: Mapping[str, Any] = {}
             with contextlib.suppress(ClusterError):
-                yield one.name, self.api.request("get", BY_KIND[one.kind].path(one.namespace, one.name))
+                found = self.api.request("get", BY_KIND[one.kind].path(one.namespace, one.name))
+            yield one.name, found
 
     def _lines(self, timeline: Timeline, gaps: list[str]) -> Iterator[Line]:
         wills = _wills(timeline)

@@ -25,6 +25,7 @@ SECRET_DOCS = "Kubernetes documentation, Secrets"
 SECURITY_DOCS = "Kubernetes documentation, Configure a Security Context for a Pod or Container"
 SERVICE_ACCOUNT_DOCS = "Kubernetes documentation, Configure Service Accounts for Pods"
 VOLUME_DOCS = "Kubernetes documentation, Volumes"
+JOB_DOCS = "Kubernetes documentation, Jobs"
 SERVICE_DOCS = "Kubernetes documentation, Service"
 DNS_DOCS = "Kubernetes documentation, DNS for Services and Pods"
 SEED = "the project's first page on init and sidecar containers"
@@ -134,6 +135,8 @@ AREA_FILES = (
     "test_validation",
     "test_image_pull",
     "test_resources",
+    "test_jobs",
+    "test_namespaces_and_security",
 )
 
 
