@@ -18,7 +18,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import JSON, Api
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError, Refusal
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    Failure,
+    Refusal,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import (
     BY_KIND,
     EVENTS,
@@ -353,10 +357,11 @@ class Performance:
         self._accepted(deed)
         return True
 
-    def _refused(self, deed: Apply | Delete | Evict | Patch, error: Refusal) -> None:
+    def _refused(self, deed: Apply | Delete | Evict | Patch, error: Refusal | Failure) -> None:
         if not deed.note:
             raise Missed(f"the server refuses to {deed}: {error}") from error
-        self.looks[deed.note] = f"refused with HTTP {error.status}: {error}"
+        status = f" with HTTP {error.status}" if isinstance(error, Refusal) else ""
+        self.looks[deed.note] = f"refused{status}: {error}"
 
     def _accepted(self, deed: Apply | Delete | Evict | Patch) -> None:
         if deed.note:
@@ -378,17 +383,17 @@ class Performance:
         return living[-1].name
 
     def _apply(self, deed: Apply) -> None:
+        manifest = self.prepare(deed.manifest)
         left = max(self.deadline - time.monotonic(), 1.0)
-        request = Request(
-            [self.prepare(deed.manifest)],
-            namespace=self.stage.namespace,
-            goal="exists",
-            timeout=left,
-            check_mode=deed.dry,
-        )
         try:
-            run(self.api, request)
-        except Refusal as error:
+            if deed.dry:
+                path = Resources(self.api).of(manifest).path(self.stage.namespace)
+                self.api.request("post", path, query={"dryRun": "All"}, body=manifest)
+            else:
+                run(
+                    self.api, Request([manifest], namespace=self.stage.namespace, goal="exists", timeout=left)
+                )
+        except (Refusal, Failure) as error:
             self._refused(deed, error)
         else:
             self._accepted(deed)

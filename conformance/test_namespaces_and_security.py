@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.claims import Judgement, agree, before, differ, end, mark, says, succeeded
+from conformance.claims import (
+    Judgement,
+    agree,
+    before,
+    differ,
+    end,
+    looks,
+    mark,
+    says,
+    succeeded,
+    the,
+)
+from conformance.deeds import Apply, Patch, Until
 from conformance.plugin import catch, hold
-from conformance.pods import Manifest, app, init, pod, scene, sidecar, value
+from conformance.pods import Manifest, Scene, app, init, pod, resident, scene, sidecar, value
 from conformance.registry import POD_DOCS, SECURITY_DOCS, Area, Behaviour
 from conformance.workload_claims import condition
 from conformance.workloads import job
 
+PSS_DOCS = "Kubernetes documentation, Pod Security Admission"
 SHARE_DOCS = "Kubernetes documentation, Share Process Namespace between Containers in a Pod"
 HASTY = [value("PATIENCE", "5")]
 PIDS = "tell pids readlink /proc/self/ns/pid"
@@ -63,6 +76,27 @@ WHO = (
 def _user(number: int, **fields: Any) -> dict[str, Any]:
     drop = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
     return {"securityContext": {"runAsUser": number, **(fields or drop)}}
+
+
+ROOT = {"securityContext": {"allowPrivilegeEscalation": True}}
+
+
+def _admitted(name: str, restricted: bool) -> Scene:
+    """The server is asked to take containers that are too free, one for each list of a Pod's spec."""
+    added = {"spec": {"ephemeralContainers": [{"name": "too-free", "command": ["sh"], **ROOT}]}}
+    return scene(
+        pod(name, resident("main")),
+        deeds=(
+            Apply(
+                pod(f"{name}-init", init("too-free", **ROOT), app("main")), dry=True, note="init container"
+            ),
+            Apply(pod(f"{name}-sidecar", sidecar("too-free", **ROOT), app("main")), dry=True, note="sidecar"),
+            Apply(pod(f"{name}-app", app("too-free", **ROOT)), dry=True, note="app"),
+            Patch("Pod", name, added, subresource="ephemeralcontainers", note="ephemeral container"),
+            Until("main runs", the("main", lambda one: one.state == "running")),
+        ),
+        restricted=restricted,
+    )
 
 
 AREA = Area(
@@ -169,6 +203,20 @@ AREA = Area(
                 ),
                 restricted=False,
             ),
+        ),
+        Behaviour(
+            "sec-psa-checks-all",
+            "A namespace that enforces the restricted standard refuses Pods whose init containers, sidecars, apps or"
+            " ephemeral containers do not keep to it, and names the container.",
+            source=PSS_DOCS,
+            since="1.25",
+            scene=_admitted("restricted-admission", True),
+            shows=tuple(
+                looks(kind, part)
+                for kind in ("init container", "sidecar", "app", "ephemeral container")
+                for part in ("refused with HTTP 403", "too-free")
+            ),
+            twin=_admitted("privileged-admission", False),
         ),
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.claims import Judgement, agree, refuses, says, succeeded
+from conformance.claims import Judgement, agree, refuses, says, succeeded, the
+from conformance.deeds import Apply, Tell, Until
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
@@ -194,6 +195,34 @@ def _host_ports(name: str, first: int, second: int) -> Scene:
     )
 
 
+def _late_service(name: str, at_once: bool) -> Scene:
+    """An init container that waits for the name of a Service, which is made once it has found that there is none."""
+    known = f"known() {{ ! timeout 5 wget -O - http://for-{name}:9/ 2>&1 | grep -q 'bad address'; }}"
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"for-{name}"},
+        "spec": {"ports": [{"port": 9}]},
+    }
+    waits = init(
+        "early",
+        known,
+        "if known; then say first known; else say first unknown; fi",
+        "mark asked",
+        'if within "$PATIENCE" known; then say later known; else say later unknown; fi',
+    )
+    return scene(
+        *([service] if at_once else []),
+        pod(name, waits, app("main")),
+        deeds=(
+            Until("early runs", the("early", lambda one: one.state == "running")),
+            Tell(name, "early", "until [ -e /board/asked ]; do sleep 0.2; done"),
+            Apply(service),
+            Until("the Pod has ended", lambda pod: pod.phase in ("Succeeded", "Failed")),
+        ),
+    )
+
+
 SERVED = _served("behind-services", "web", PORT, [])
 NOT_SERVED = _served("behind-nothing", "no-such-port", PORT + 1, HASTY)
 
@@ -349,6 +378,16 @@ AREA = Area(
             scene=_route("routed", "NET_ADMIN"),
             shows=(says("helper", "route", "there"), says("main", "route", "there")),
             twin=_route("not-routed"),
+        ),
+        Behaviour(
+            "net-dns-gating",
+            "An init container can hold up its Pod until a Service of a name is there: the name is unknown before, and"
+            " becomes known while it waits.",
+            source=f"{INIT_DOCS}; {DNS_DOCS}",
+            since="1.6",
+            scene=_late_service("late-service", at_once=False),
+            shows=(says("early", "first", "unknown"), says("early", "later", "known"), succeeded("main")),
+            twin=_late_service("early-service", at_once=True),
         ),
     ),
 )

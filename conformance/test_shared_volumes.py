@@ -6,18 +6,38 @@ with one mount, one field or one object that is not right.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from conformance.claims import Claim, Judgement, agree, restarted, says, succeeded
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
+    ContainerFacts,
+    PodFacts,
+)
+from conformance.claims import (
+    Claim,
+    Judgement,
+    agree,
+    always,
+    once,
+    restarted,
+    runs,
+    says,
+    succeeded,
+    the,
+    whenever,
+)
+from conformance.deeds import Patch, Tell, Until
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
+    Speaker,
     app,
     from_field,
     init,
     mount,
     pod,
+    resident,
     scene,
     sidecar,
     value,
@@ -328,6 +348,113 @@ def _claimed(name: str, of_main: dict[str, Any]) -> Scene:
     )
 
 
+def _has_ended(pod: PodFacts) -> bool:
+    return pod.phase in ("Succeeded", "Failed")
+
+
+def _oversized(name: str, main: Speaker, limit: str) -> Scene:
+    """An app that writes 4 MiB to a volume of this limit and is looked at until its Pod has ended."""
+    data = {"name": "data", "emptyDir": {"sizeLimit": limit}}
+    return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", _has_ended),))
+
+
+FILL = (f"dd if=/dev/zero of={DATA}/fill bs=1M count=4", "say filled")
+
+
+def _killed(name: str, *speakers: Speaker, until: Until) -> Scene:
+    """A container with a ConfigMap's file as its subPath, told to end when the ConfigMap has changed."""
+    return scene(
+        _config(name, "old"),
+        pod(name, *speakers, volumes=[{"name": "data", "configMap": {"name": name}}]),
+        deeds=(
+            Patch("ConfigMap", name, {"data": {"note": "new"}}),
+            Tell(name, "helper", "kill 1"),
+            until,
+        ),
+    )
+
+
+ONE_FILE = {"volumeMounts": [mount("data", f"{DATA}/note", subPath="note")]}
+RUNS_AGAIN = Until("helper runs again", the("helper", lambda one: one.restarts > 0 and one.started))
+IS_DOWN = Until("helper is down", the("helper", lambda one: one.state == "terminated"))
+
+
+def _live_update(name: str, path: str, hasty: tuple[dict[str, Any], ...] = (), **whole: Any) -> Scene:
+    """A sidecar that waits for a change of a ConfigMap which comes when it runs.
+
+    A change of the Pod's own, which says nothing, has the kubelet look after the Pod at once.
+    """
+    metadata = {"annotations": {"looked-after": "again"}}
+    helper = sidecar(
+        "helper",
+        f'within "$PATIENCE" grep -q new {DATA}/note',
+        f"tell whole cat {DATA}/note",
+        "tell part cat /part/note",
+        "say env $OPEN",
+        "mark seen",
+        volumeMounts=[mount("data", path, **whole), mount("data", "/part/note", subPath="note")],
+        env=[*hasty, {"name": "OPEN", "valueFrom": {"configMapKeyRef": {"name": name, "key": "note"}}}],
+    )
+    return scene(
+        _config(name, "old"),
+        pod(name, helper, app("main", "await seen"), volumes=[{"name": "data", "configMap": {"name": name}}]),
+        deeds=(
+            Patch("ConfigMap", name, {"data": {"note": "new"}}),
+            Patch("Pod", name, {"metadata": metadata}),
+            Until("the Pod has ended", _has_ended),
+        ),
+    )
+
+
+def _parts_of_image(name: str, volume: dict[str, Any], end_of_absent: Until) -> Scene:
+    """Two Pods that mount a part of a volume: one part is in the image, the other is not."""
+    absent = f"{name}-absent"
+    volumes = [{"name": "data", **volume}]
+    look = f"tell shell ls {DATA}/sh"
+    return scene(
+        pod(name, app("main", look, **on("data", subPath="bin")), volumes=volumes),
+        pod(absent, app("other", look, **on("data", subPath="no/such")), volumes=volumes),
+        deeds=(Until("the Pod has ended", _has_ended), replace(end_of_absent, pod=absent)),
+    )
+
+
+# A name in a domain that is reserved to have no hosts.
+NO_IMAGE = "registry.invalid/no/such:image"
+
+
+def _held_up_by_error(one: ContainerFacts) -> bool:
+    """Whether it waits for another reason than that its turn has not come."""
+    return one.state == "waiting" and one.reason not in ("ContainerCreating", "PodInitializing", None)
+
+
+def _lacks_image(one: ContainerFacts) -> bool:
+    return one.state == "waiting" and one.reason in ("ErrImagePull", "ImagePullBackOff")
+
+
+def _mounted_later(name: str, **of_main: Any) -> Scene:
+    """A sidecar that mounts something when the app runs; told to stop it unmounts it, or the Pod could not go."""
+    root = {"privileged": True, "runAsUser": 0, "runAsNonRoot": False}
+    return scene(
+        pod(
+            name,
+            sidecar(
+                "helper",
+                f"mkdir {DATA}/inside",
+                "await main",
+                f"mount -t tmpfs none {DATA}/inside",
+                f"echo mounted > {DATA}/inside/note",
+                "mark mounted",
+                at_term=(f"umount {DATA}/inside",),
+                securityContext=root,
+                **on("data", mountPropagation="Bidirectional"),
+            ),
+            app("main", "await mounted", f"tell note cat {DATA}/inside/note", **on("data", **of_main)),
+            volumes=[DATA_VOLUME],
+        ),
+        restricted=False,
+    )
+
+
 AREA = Area(
     "shared volumes",
     (
@@ -473,6 +600,98 @@ AREA = Area(
             scene=_claimed("claimed", {"persistentVolumeClaim": {"claimName": "claimed"}}),
             shows=(agree(("writer", "wrote"), ("main", "read")),),
             twin=_claimed("claimed-by-one", {"emptyDir": {}}),
+        ),
+        Behaviour(
+            "vol-emptydir-sizelimit",
+            "A Pod that writes more to an emptyDir than its sizeLimit is evicted.",
+            source=VOLUME_DOCS,
+            since="1.25",
+            scene=_oversized("over-limit", resident("main", *FILL, **on("data")), "1Mi"),
+            shows=(
+                whenever(
+                    "main",
+                    "the Pod has ended",
+                    _has_ended,
+                    "it has failed by eviction",
+                    lambda pod: (pod.phase, pod.reason) == ("Failed", "Evicted"),
+                ),
+            ),
+            twin=_oversized("within-limit", app("main", *FILL, **on("data")), "64Mi"),
+        ),
+        Behaviour(
+            "vol-subpath-configmap-restart",
+            "A container that mounts one file of a ConfigMap can be restarted after the ConfigMap has changed.",
+            source=f"{VOLUME_DOCS}; kubernetes/kubernetes#68211",
+            since="1.19",
+            scene=_killed("changed-file", sidecar("helper", **ONE_FILE), resident("main"), until=RUNS_AGAIN),
+            shows=(restarted("helper", 1), runs("helper")),
+            twin=_killed("down-for-good", resident("helper", **ONE_FILE), resident("main"), until=IS_DOWN),
+        ),
+        Behaviour(
+            "vol-configmap-live-update",
+            "A change of a ConfigMap reaches a sidecar that mounts it as a volume while it runs; a file mounted by"
+            " subPath and the environment stay as they were.",
+            source=CONFIG_DOCS,
+            since="1.3",
+            scene=_live_update("whole-map", DATA),
+            shows=(
+                says("helper", "whole", "new"),
+                says("helper", "part", "old"),
+                says("helper", "env", "old"),
+            ),
+            twin=_live_update("part-of-map", f"{DATA}/note", tuple(HASTY), subPath="note"),
+        ),
+        Behaviour(
+            "vol-image-volume-subpath",
+            "A part of an image can be mounted by subPath; where the image has no such part, the container does not"
+            " start.",
+            source=VOLUME_DOCS,
+            since="1.33",
+            scene=_parts_of_image(
+                "parts-of-image",
+                {"image": {}},
+                Until("other is held up", the("other", _held_up_by_error)),
+            ),
+            shows=(
+                says("main", "shell"),
+                always("other", "other does not start", the("other", lambda one: one.state == "waiting")),
+                once("other", "other is held up by an error", the("other", _held_up_by_error)),
+            ),
+            twin=_parts_of_image(
+                "parts-of-nothing", {"emptyDir": {}}, Until("the other Pod has ended", _has_ended)
+            ),
+        ),
+        Behaviour(
+            "vol-image-volume-pull-fail",
+            "Where the image of a volume is not to be had, the container that mounts it waits.",
+            source=VOLUME_DOCS,
+            since="1.33",
+            scene=scene(
+                pod(
+                    "no-image-for-volume",
+                    app("main", **on("data")),
+                    volumes=[{"name": "data", "image": {"reference": NO_IMAGE}}],
+                ),
+                deeds=(Until("main is held up", the("main", _lacks_image)),),
+            ),
+            shows=(
+                always("main", "main does not start", the("main", lambda one: one.state == "waiting")),
+                once("main", "main waits for an image", the("main", _lacks_image)),
+            ),
+            twin=scene(
+                pod("image-for-volume", app("main", **on("data")), volumes=[{"name": "data", "image": {}}]),
+                deeds=(Until("the Pod has ended", _has_ended),),
+            ),
+        ),
+        Behaviour(
+            "vol-mount-propagation",
+            "What a privileged sidecar mounts on a volume with Bidirectional propagation comes to a container that has"
+            " it with HostToContainer, while both run.",
+            source=VOLUME_DOCS,
+            since="1.14",
+            scene=_mounted_later("propagated", mountPropagation="HostToContainer"),
+            shows=(says("main", "saw", "mounted"), says("main", "note", "mounted")),
+            twin=_mounted_later("not-propagated"),
         ),
     ),
 )

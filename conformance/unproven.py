@@ -42,6 +42,10 @@ UNPROVEN: tuple[Unproven, ...] = (
     # init containers again
     # shared volumes
     # shared network
+    Unproven(
+        "net-netpol-from-start",
+        "When a network policy begins to count is each network plugin's own affair; Kubernetes promises no moment.",
+    ),
     # namespaces and security
     # status
     # validation
