@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import unix_seconds
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.joining import with_record
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.runtime import recorded_in
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.runtime import Recorded, recorded_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 
 ENGINES = ("docker", "podman")
@@ -64,7 +64,7 @@ def node(name: str) -> Node:
 def recorded(timelines: Iterable[Timeline]) -> tuple[Timeline, ...]:
     """The timelines with the runtime's record of their containers. Raises NotEntered."""
     whole = tuple(timelines)
-    records = []
+    records: list[Recorded] = []
     for name in sorted({timeline.pod.node for timeline in whole if timeline.pod.node}):
         stamps = (unix_seconds(one.pod.created_at) for one in whole if one.pod.node == name)
         since = min((stamp for stamp in stamps if stamp is not None), default=0.0)

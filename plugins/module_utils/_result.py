@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._cluster.apply import Change
+from ._lifecycle.assertions import Judged, having
 from ._lifecycle.injection import Injection
+from ._lifecycle.instant import Order
 from ._lifecycle.shape import as_dict
 from ._lifecycle.text import table
 from ._pod.comparison import shown
@@ -59,6 +61,36 @@ def as_information(outcome: Outcome) -> dict[str, Any]:
     """The result of a look that changed nothing."""
     whole = as_result(outcome, show_diff=False)
     return {"changed": False, "workloads": whole["workloads"], "timeline": whole["timeline"]}
+
+
+def as_judgement(judged: Sequence[Judged]) -> dict[str, Any]:
+    """What Pods say to assertions; nothing was changed."""
+    return {
+        "changed": False,
+        "findings": [
+            {
+                "namespace": one.timeline.pod.namespace,
+                "pod": one.timeline.pod.name,
+                "assertion": finding.asserted,
+                "answer": finding.answer.value,
+                "evidence": finding.evidence,
+            }
+            for one in judged
+            for finding in one.findings
+        ],
+        "timeline": [line for one in judged for line in table(one.timeline)],
+    }
+
+
+def refutation(judged: Sequence[Judged], answers: Sequence[Order]) -> str:
+    """The findings with one of these answers, the first in a sentence of its own, then the timelines of their Pods."""
+    said = [f"{_VERBS[answer]} {sentence}" for answer in answers for sentence in having(judged, answer)]
+    pods = [one for one in judged if any(finding.answer in answers for finding in one.findings)]
+    more = [f"and {sentence[0].lower()}{sentence[1:]}" for sentence in said[1:]]
+    return "\n".join([said[0], *more, *(line for one in pods for line in table(one.timeline))])
+
+
+_VERBS = {Order.NO: "Failed to assert on", Order.TIE: "Failed to tell of"}
 
 
 def sayable(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from ._cluster.api import Api
 from ._cluster.apply import CHANGED_IN_PLACE, Applier, Change, Options, Target
 from ._cluster.capabilities import api_groups, optional_kinds, version
 from ._cluster.errors import ClusterError, NotAllowed
-from ._cluster.logs import events_of, last_words
+from ._cluster.logs import events_of, first_stamp, last_words
 from ._cluster.resources import BY_KIND, EVENTS, JOBS, PODS, REPLICA_SETS
 from ._cluster.watch import (
     PROGRESS_SECONDS,
@@ -31,8 +31,11 @@ from ._lifecycle.events import event_time
 from ._lifecycle.facts import PodFacts
 from ._lifecycle.goals import Standing, UnfitGoal, Verdict, goal_for, standing
 from ._lifecycle.injection import Injection, injection, shortcomings
+from ._lifecycle.instant import from_log
+from ._lifecycle.joining import with_lines
+from ._lifecycle.stamps import Line
 from ._lifecycle.text import pending_reason, progress
-from ._lifecycle.timeline import Timeline
+from ._lifecycle.timeline import Timeline, attempts_in
 from ._lifecycle.trouble import Trouble
 from ._lifecycle.view import View, Workload
 from ._patterns.composition import Composed, noted_objects
@@ -528,6 +531,28 @@ def look(api: Api, kind: str, namespace: str, name: str | None, selectors: Seque
     _judge(wait, workloads, time.monotonic())
     results = tuple(_result(wait, workload, {}) for workload in workloads)
     return Outcome(results=results, elapsed=time.monotonic() - started, warnings=tuple(wait.warnings))
+
+
+def with_first_lines(api: Api, outcome: Outcome) -> Outcome:
+    """The outcome with the runtime's stamp of the first line of every log that can be read: a request for each."""
+    results = tuple(
+        replace(
+            one, timelines=tuple(with_lines(line, tuple(_first_lines(api, line))) for line in one.timelines)
+        )
+        for one in outcome.results
+    )
+    return replace(outcome, results=results)
+
+
+def _first_lines(api: Api, timeline: Timeline) -> Iterator[Line]:
+    pod = timeline.pod
+    for container in pod.containers:
+        for attempt in attempts_in(container):
+            # The present log is that of the last attempt that began.
+            previous = attempt.number < container.restarts
+            stamp = first_stamp(api, pod.namespace, pod.name, container.name, previous=previous)
+            if stamp is not None:
+                yield Line(container.name, attempt.number, "", from_log(stamp))
 
 
 def _own_goal(kind: str, item: Mapping[str, Any]) -> str:

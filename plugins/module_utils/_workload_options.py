@@ -38,6 +38,12 @@ INFO_OPTIONS: dict[str, dict[str, Any]] = {
     "report": {"type": "path"},
 }
 
+ASSERT_OPTIONS: dict[str, dict[str, Any]] = {
+    **INFO_OPTIONS,
+    "that": {"type": "list", "elements": "dict", "required": True},
+    "tie": {"type": "str", "choices": ["fail", "warn", "pass"], "default": "warn"},
+}
+
 
 def check_goal(value: str) -> str:
     """The goal, or BadDefinition with those there are."""

@@ -259,7 +259,7 @@ workloads:
             at: {description: "Instant, as in C(attempts).", type: dict}
             until: {description: "Instant, as in C(attempts); null where it was told once.", type: dict}
         missing:
-          description: "What is not known of the Pod and ought to be, a sentence each: attempts that nobody saw, for one."
+          description: What is not known of the Pod and ought to be, a sentence each, such as attempts that nobody saw.
           type: list
           elements: str
     injections:

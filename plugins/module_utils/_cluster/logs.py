@@ -32,6 +32,22 @@ def log_lines(
     return api.text(f"{PODS.path(namespace, pod)}/log", query=query).splitlines()
 
 
+# Enough for a stamp, and for nothing of what was written.
+STAMP_BYTES = 36
+
+
+def first_stamp(api: Api, namespace: str, pod: str, container: str, *, previous: bool = False) -> str | None:
+    """The runtime's stamp of the first line of a container's log, and nothing of the line: None where there is none."""
+    query: dict[str, Any] = {"container": container, "timestamps": "true", "limitBytes": STAMP_BYTES}
+    if previous:
+        query["previous"] = "true"
+    try:
+        said = api.text(f"{PODS.path(namespace, pod)}/log", query=query)
+    except ClusterError:
+        return None
+    return said.partition(" ")[0] or None
+
+
 def last_words(api: Api, namespace: str, pod: str, container: str, lines: int) -> list[str]:
     """The last lines of the present attempt, of the one before where it has none, or nothing: never an error."""
     for previous in (False, True):

@@ -15,7 +15,7 @@ from .._pod.container import Role
 from .events import Kind, Mark
 from .facts import ContainerFacts
 from .instant import Instant
-from .timeline import Attempt, Timeline, back_off
+from .timeline import Attempt, Timeline, back_off, moment_words
 from .trouble import plain
 
 WIDE, NARROW = 960, 360
@@ -224,9 +224,9 @@ def _error_bar(canvas: _Canvas, y: int, moment: Instant, zero: float) -> str:
 def describe_mark(mark: Mark, zero: float) -> str:
     """One marker in a sentence."""
     attempt = "" if mark.attempt is None else f", attempt {mark.attempt + 1}"
-    times = "" if mark.until is None else f", {mark.count} times, last after {_moment(mark.until, zero)}"
+    times = "" if mark.until is None else f", {mark.count} times, last after {moment_words(mark.until, zero)}"
     return (
-        f"{mark.kind.value} of {mark.container or 'the Pod'}{attempt}, after {_moment(mark.at, zero)}{times}:"
+        f"{mark.kind.value} of {mark.container or 'the Pod'}{attempt}, after {moment_words(mark.at, zero)}{times}:"
         f" {plain(mark.message)}"
     )
 
@@ -241,28 +241,20 @@ def describe(name: str, role: Role, attempt: Attempt, zero: float, before: Attem
     if rest is not None:
         parts.append(f"{rest[0]:.1f} to {rest[1]:.1f} s after the one before")
     if attempt.created is not None:
-        parts.append(f"created after {_moment(attempt.created, zero)}")
+        parts.append(f"created after {moment_words(attempt.created, zero)}")
     if attempt.started is not None:
-        parts.append(f"started after {_moment(attempt.started, zero)}")
+        parts.append(f"started after {moment_words(attempt.started, zero)}")
     if attempt.first_line is not None:
-        parts.append(f"first line after {_moment(attempt.first_line, zero)}")
+        parts.append(f"first line after {moment_words(attempt.first_line, zero)}")
     if attempt.finished is None:
         parts.append("still running")
     else:
-        parts.append(f"ended after {_moment(attempt.finished, zero)} with exit code {attempt.exit_code}")
+        parts.append(f"ended after {moment_words(attempt.finished, zero)} with exit code {attempt.exit_code}")
     if attempt.signal is not None:
         parts.append(f"by signal {attempt.signal}")
     if attempt.reason:
         parts.append(attempt.reason)
     return ", ".join(parts)
-
-
-def _moment(moment: Instant, zero: float) -> str:
-    first, last = moment.earliest - zero, moment.latest - zero
-    if moment.error < 0.01:
-        return f"{first:.3f} s ({moment.source.value})"
-    digits = 2 if moment.error < 0.5 else 1
-    return f"{first:.{digits}f} to {last:.{digits}f} s ({moment.source.value})"
 
 
 def _short(name: str) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._pod.container import STATUS_LISTS, Role, containers
@@ -22,9 +22,32 @@ class Termination:
     finished_at: str | None
 
 
+# Where Kubernetes puts the token of a Pod's account.
+TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume in a container; sub_path is the part of it that is mounted, empty for all."""
+
+    volume: str
+    path: str
+    sub_path: str = ""
+
+    @property
+    def token(self) -> bool:
+        """Whether it is the token of the Pod's account, which every container gets unasked."""
+        return self.path == TOKEN_PATH
+
+    def meets(self, other: Mount) -> bool:
+        """Whether some file of the volume is in both mounts."""
+        one, two = (f"{mount.sub_path.strip('/')}/".lstrip("/") for mount in (self, other))
+        return self.volume == other.volume and (one.startswith(two) or two.startswith(one))
+
+
 @dataclass(frozen=True)
 class ContainerFacts:
-    """One container of one Pod, as the status tells it.
+    """One container of one Pod, as the status tells it; its mounts are those of the spec.
 
     state: waiting, running or terminated. `last` is the attempt before the present one, if any.
     retried: whether the kubelet starts it anew after a failure, so far as its restart policies tell.
@@ -46,6 +69,7 @@ class ContainerFacts:
     image_id: str | None = None
     container_id: str | None = None
     last: Termination | None = None
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -177,7 +201,14 @@ def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     }
     for container in containers(spec):
         entry = seen[container.spec_list].get(container.name)
-        yield _container(container.name, container.role, _retried(container.spec, spec), entry or {})
+        facts = _container(container.name, container.role, _retried(container.spec, spec), entry or {})
+        yield replace(facts, mounts=tuple(_mounts(container.spec)))
+
+
+def _mounts(container: Mapping[str, Any]) -> Iterator[Mount]:
+    for one in container.get("volumeMounts") or ():
+        part = one.get("subPath") or one.get("subPathExpr") or ""
+        yield Mount(one.get("name", ""), one.get("mountPath", ""), part)
 
 
 def _retried(container: Mapping[str, Any], pod_spec: Mapping[str, Any]) -> bool:

@@ -101,6 +101,15 @@ def offset(instant: Instant | None, zero: float | None) -> float | None:
     return round(instant.earliest - zero, 3)
 
 
+def moment_words(moment: Instant, zero: float) -> str:
+    """A moment in seconds after zero with its error and who decided, with as many digits as it bears."""
+    first, last = moment.earliest - zero, moment.latest - zero
+    if moment.error < 0.01:
+        return f"{first:.3f} s ({moment.source.value})"
+    digits = 2 if moment.error < 0.5 else 1
+    return f"{first:.{digits}f} to {last:.{digits}f} s ({moment.source.value})"
+
+
 def back_off(before: Attempt, attempt: Attempt) -> tuple[float, float] | None:
     """How long the kubelet let a container be between two attempts that follow each other: least and most seconds."""
     begin = attempt.created or attempt.started

@@ -10,8 +10,12 @@ import yaml
 
 from ansible_collections.podpatterns.core.plugins.doc_fragments.auth import ModuleDocFragment
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect import auth_argument_spec
-from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import WORKLOAD_OPTIONS
-from ansible_collections.podpatterns.core.plugins.modules import workload
+from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
+    ASSERT_OPTIONS,
+    INFO_OPTIONS,
+    WORKLOAD_OPTIONS,
+)
+from ansible_collections.podpatterns.core.plugins.modules import lifecycle_assert, workload, workload_info
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = {**WORKLOAD_OPTIONS, **auth_argument_spec()}
@@ -42,6 +46,21 @@ def test_the_documentation_has_the_options_that_the_module_takes() -> None:
 def test_an_option_is_documented_as_it_is_declared(name: str) -> None:
     documented = facts(DOCUMENTED[name], "type", "elements", "default", "aliases")
     assert documented == facts(OPTIONS[name], "type", "elements", "default", "aliases")
+
+
+@pytest.mark.parametrize(
+    ("documentation", "declared"),
+    [(workload_info.DOCUMENTATION, INFO_OPTIONS), (lifecycle_assert.DOCUMENTATION, ASSERT_OPTIONS)],
+    ids=["workload_info", "lifecycle_assert"],
+)
+def test_modules_that_look_document_their_options_as_they_are_declared(
+    documentation: str, declared: dict[str, Any]
+) -> None:
+    keys = ("type", "elements", "default", "choices", "required")
+    documented = yaml.safe_load(documentation)["options"]
+    assert {name: facts(option, *keys) for name, option in documented.items()} == {
+        name: facts(option, *keys) for name, option in declared.items()
+    }
 
 
 def test_role_deploy_has_a_variable_for_each_option_of_the_module_and_no_other() -> None:
