@@ -20,6 +20,15 @@ def first_app(target: Target, wanted: Sequence[str], where: str) -> Mapping[str,
     return next((apps[name] for name in wanted if name in apps), next(iter(apps.values())))
 
 
+def pre_stop_seconds(app: Mapping[str, Any]) -> int | None:
+    """How long a container's own hook keeps TERM from it: None without one, 0 where only the hook itself knows."""
+    hook = (app.get("lifecycle") or {}).get("preStop")
+    if hook is None:
+        return None
+    seconds = (hook.get("sleep") or {}).get("seconds") if isinstance(hook, Mapping) else None
+    return seconds if isinstance(seconds, int) else 0
+
+
 def known_user(app: Mapping[str, Any], target: Target) -> int | None:
     """The user number of a container, where it or the Pod sets one; an image's own user is not known."""
     own = (app.get("securityContext") or {}).get("runAsUser")

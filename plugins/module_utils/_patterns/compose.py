@@ -310,6 +310,8 @@ def _add_graft(draft: _Draft, graft: Graft, where: str) -> None:
             _graft_entry(draft, container, "volumeMounts", "mountPath", mount, where)
         for variable in graft.env:
             _graft_entry(draft, container, "env", "name", variable, where)
+        if graft.pre_stop and container in own:
+            _graft_pre_stop(draft, container, graft.pre_stop)
 
 
 def _graft_entry(
@@ -327,6 +329,13 @@ def _graft_entry(
     entries.append(plain_copy(entry))
     marks = draft.marks.grafts.setdefault(container["name"], {})
     marks.setdefault("mounts" if key == "mountPath" else "env", []).append(entry[key])
+
+
+def _graft_pre_stop(draft: _Draft, container: dict[str, Any], seconds: int) -> None:
+    hooks = container.get("lifecycle") or {}
+    if not hooks.get("preStop"):
+        container["lifecycle"] = {**hooks, "preStop": {"sleep": {"seconds": seconds}}}
+        draft.marks.grafts.setdefault(container["name"], {})["hooks"] = ["preStop"]
 
 
 def _add_pull_secret(draft: _Draft, name: str) -> None:

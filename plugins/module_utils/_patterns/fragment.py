@@ -69,10 +69,14 @@ class Helper:
 
 @dataclass(frozen=True)
 class Graft:
-    """Mounts and variables that a pattern adds to the user's own containers; to all apps where none is named."""
+    """What a pattern adds to the user's own containers; to all apps where none is named.
+
+    pre_stop: seconds for which an app is kept from TERM by a hook, where it has no hook of its own.
+    """
 
     mounts: Sequence[Mapping[str, Any]] = ()
     env: Sequence[Mapping[str, Any]] = ()
+    pre_stop: int = 0
     containers: tuple[str, ...] = ()
 
 

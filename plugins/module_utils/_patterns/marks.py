@@ -16,7 +16,7 @@ ANNOTATION = "podpatterns.core/added"
 
 @dataclass
 class Marks:
-    """Names of all that was added. grafts: per container of the user's, mount paths and variable names."""
+    """Names of all that was added. grafts: per container of the user's, names of mounts, env and hooks."""
 
     containers: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
@@ -54,6 +54,8 @@ def strip(template: dict[str, Any]) -> None:
         if graft:
             _drop_named(container, "volumeMounts", graft.get("mounts", []), key="mountPath")
             _drop_named(container, "env", graft.get("env", []))
+            if graft.get("hooks"):
+                _drop_keys(container, "lifecycle", graft["hooks"])
 
 
 def _read(text: str) -> Marks:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .apps import first_app
+from .apps import first_app, pre_stop_seconds
 from .envoy import Inbound, Proxy, Upstream, bootstrap
 from .fragment import BadPattern, ExpectedProxy, Fragment, Graft, Helper, Mode, Target
 from .helper import Context, container
 
 ADMIN_PORT, STATUS_PORT = 9901, 9902
 DRAIN_SECONDS = 5
+SLEEP_ACTION = (1, 30)
 
 
 def envoy(options: Mapping[str, Any], target: Target, context: Context) -> Fragment:
@@ -52,7 +53,13 @@ def envoy(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
         shutdown_seconds=drain if mode is Mode.CLASSIC else 1,
     )
     expected = [ExpectedProxy(context.name, mode is Mode.NATIVE)] if options["verify_injection"] else []
-    return Fragment(helpers=[helper], grafts=_variables(options, context), expected_proxies=expected)
+    held, warnings = _held(options, target, context, drain) if proxy.inbound else ([], [])
+    return Fragment(
+        helpers=[helper],
+        grafts=[*_variables(options, context), *held],
+        expected_proxies=expected,
+        warnings=warnings,
+    )
 
 
 def _add_probes(made: dict[str, Any], proxy: Proxy) -> None:
@@ -63,7 +70,7 @@ def _add_probes(made: dict[str, Any], proxy: Proxy) -> None:
 
 
 def _hook(proxy: Proxy, mode: Mode, drain: int) -> list[str] | None:
-    """New connections from outside are turned away at once; a classic proxy then stays for the app's last requests.
+    """Callers are asked to go elsewhere, and nobody is let in after the drain; a classic proxy stays as long.
 
     A native one needs no stay: it gets TERM when the app has ended.
     """
@@ -78,6 +85,31 @@ def _hook(proxy: Proxy, mode: Mode, drain: int) -> list[str] | None:
     if mode is Mode.CLASSIC and drain:
         steps.append(f"sleep {drain}")
     return ["bash", "-c", "; ".join(steps)] if steps else None
+
+
+def _held(
+    options: Mapping[str, Any], target: Target, context: Context, drain: int
+) -> tuple[list[Graft], list[str]]:
+    """The app goes on serving until the cluster has heard that the Pod is leaving: it gets TERM after the drain."""
+    if not drain:
+        return [], []
+    wanted = options["containers"]
+    apps = [one for one in target.pod_spec["containers"] if not wanted or one["name"] in wanted]
+    own = {one["name"]: pre_stop_seconds(one) for one in apps}
+    warnings = [
+        f"{context.where}: container {name} has a preStop hook of its own, which must take {drain} s (drain_seconds) or"
+        " more; else the Pod's last requests fail"
+        for name, known in own.items()
+        if known is not None and known < drain
+    ]
+    free = tuple(name for name, known in own.items() if known is None)
+    if free and context.server.version < SLEEP_ACTION:
+        warnings.append(
+            f"{context.where}: the server is older than 1.30 and cannot keep TERM from {', '.join(free)} for"
+            f" {drain} s (drain_seconds); give it a preStop hook that does, else the Pod's last requests fail"
+        )
+        free = ()
+    return ([Graft(pre_stop=drain, containers=free)] if free else []), warnings
 
 
 def _variables(options: Mapping[str, Any], context: Context) -> list[Graft]:

@@ -117,7 +117,11 @@ def test_what_is_taken_off_the_list_is_gone_and_nothing_else(kind: str) -> None:
         annotations={"note": "here"},
         volumes=[{"name": "extra", "emptyDir": {}}],
         grafts=[
-            Graft(mounts=[{"name": "extra", "mountPath": "/extra"}], env=[{"name": "EXTRA", "value": "1"}])
+            Graft(
+                mounts=[{"name": "extra", "mountPath": "/extra"}],
+                env=[{"name": "EXTRA", "value": "1"}],
+                pre_stop=3,
+            )
         ],
         rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
         share_process_namespace=True,

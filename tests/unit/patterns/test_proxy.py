@@ -135,6 +135,50 @@ def test_what_leads_into_the_pod_is_drained_and_what_leads_out_is_not() -> None:
     assert directions == {"status": "UNSPECIFIED", "api": "OUTBOUND", "inbound-8443": "INBOUND"}
 
 
+def app_of(**options: Any) -> dict[str, Any]:
+    return dict(one(spec_of(put_on(workload(), envoy(**options)).manifest)["containers"], "web"))
+
+
+def test_an_app_that_others_reach_serves_on_while_its_pod_leaves() -> None:
+    held = {"preStop": {"sleep": {"seconds": 5}}}
+    assert app_of(inbound=[WEB])["lifecycle"] == held
+    assert app_of(inbound=[WEB], drain_seconds=9)["lifecycle"] == {"preStop": {"sleep": {"seconds": 9}}}
+    assert "lifecycle" not in app_of(inbound=[WEB], drain_seconds=0)
+    assert "lifecycle" not in app_of(upstreams=[API])
+
+
+@pytest.mark.parametrize(
+    ("hook", "warned"),
+    [
+        ({"sleep": {"seconds": 5}}, False),
+        ({"sleep": {"seconds": 4}}, True),
+        ({"exec": {"command": ["x"]}}, True),
+    ],
+)
+def test_an_app_s_own_hook_is_kept_with_a_warning_where_it_may_be_too_short(
+    hook: dict[str, Any], warned: bool
+) -> None:
+    plain = workload(containers=[{**APP, "lifecycle": {"preStop": hook}}])
+    made = put_on(plain, envoy(inbound=[WEB]))
+    assert one(spec_of(made.manifest)["containers"], "web")["lifecycle"] == {"preStop": hook}
+    assert bool(made.warnings) == warned
+    assert put_on(made.manifest).manifest == plain
+
+
+def test_where_the_server_cannot_sleep_the_user_is_told() -> None:
+    made = put_on(workload(), envoy(inbound=[WEB]), server=Server((1, 29)))
+    assert "lifecycle" not in one(spec_of(made.manifest)["containers"], "web")
+    assert made.warnings == [
+        "patterns[0].proxy: the server is older than 1.30 and cannot keep TERM from web for 5 s (drain_seconds); give it"
+        " a preStop hook that does, else the Pod's last requests fail"
+    ]
+
+
+def test_the_drain_must_fit_into_the_grace_period() -> None:
+    said = refusal(workload(terminationGracePeriodSeconds=5), envoy(inbound=[WEB]))
+    assert "terminationGracePeriodSeconds is 5, but the shutdown needs 6 s" in said
+
+
 def test_a_classic_envoy_stays_for_the_app_s_last_requests() -> None:
     hook = container(mode="classic", drain_seconds=7)["lifecycle"]["preStop"]["exec"]["command"][-1]
     assert hook == "sleep 7"
