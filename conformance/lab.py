@@ -18,12 +18,13 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
     ClusterError,
+    NotConnected,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
-from conformance.acting import Performance, Stage, kept, release, with_finalizer
+from conformance.acting import Performance, Stage, kept, with_finalizer
 from conformance.asking import NAMESPACE, asked
 from conformance.claims import Life
 from conformance.deeds import Apply
@@ -31,14 +32,15 @@ from conformance.evidence import Witness, continued
 from conformance.following import Following
 from conformance.needs import unmet
 from conformance.pods import Manifest, Scene, dressed
+from conformance.premises import LABEL, Pulse, base, namespace, remove
 from conformance.schedule import Turn
 from conformance.script import WILL
 
-LABEL = "podpatterns.core/conformance"
-ENFORCE = "pod-security.kubernetes.io/enforce"
 THREADS = 8
-# How long to leave a server alone that could not delete something just now.
-PAUSE_SECONDS = 2.0
+# How long a server may be out of reach in the middle of a run.
+OUTAGE_SECONDS = 90.0
+# Why a container does not get its image.
+NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 
 Report = Callable[[str], None]
 
@@ -98,6 +100,13 @@ class Lab:
     _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=THREADS))
     _leaving: list[Future[str]] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
+    _makes: bool = False
+    _image_works: bool = False
+
+    def __post_init__(self) -> None:
+        self.api = self.api.patient(OUTAGE_SECONDS * self.settings.timeout_factor)
+        self._pulse = Pulse(self.api, self.run_id)
+
     _rules: set[str] = field(default_factory=set)
     _ruling: threading.Lock = field(default_factory=threading.Lock)
 
@@ -120,11 +129,22 @@ class Lab:
     def expect(self, turns: Iterable[Turn]) -> None:
         """Know what is going to be played: a place is left when its last turn is over."""
         for turn in turns:
+            self._makes |= not turn.scene.dry or bool(turn.scene.rules)
             if not turn.scene.dry:
                 name = self._namespace_of(turn)
                 place = self._places.setdefault(name, Place(name, turn.scene.restricted))
                 place.kinds |= {str(one["kind"]) for one in _workloads(turn.scene)}
                 place.turns += 1
+
+    def open(self) -> None:
+        """Say that the run is alive, if it is going to make anything; where it may not, no scene can be played."""
+        if not self._makes or self.closed:
+            return
+        try:
+            self._make_namespace(base(self.run_id))
+            self._pulse.start()
+        except ClusterError as error:
+            self.closed = str(error)
 
     def _namespace_of(self, turn: Turn) -> str:
         kind = turn.scene.alone or ("" if turn.scene.restricted else "open")
@@ -147,13 +167,11 @@ class Lab:
 
     def _make(self, place: Place) -> None:
         with self._phase("namespaces"):
-            manifest = self._namespace(place.name, place.restricted)
-            run(self.api, Request([manifest], timeout=self.settings.timeout))
+            self._make_namespace(place.name, place.restricted)
 
-    def _namespace(self, name: str, restricted: bool = True) -> dict[str, Any]:
-        level = "restricted" if restricted else "privileged"
-        labels = {LABEL: self.run_id, ENFORCE: level}
-        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    def _make_namespace(self, name: str, restricted: bool = True) -> None:
+        request = Request([namespace(name, self.run_id, restricted)], timeout=self.settings.timeout)
+        run(self.api, request)
 
     # --- scenes ---------------------------------------------------------------------------------
 
@@ -172,7 +190,7 @@ class Lab:
         with self._ruling:
             if name not in self._rules:
                 self._rules.add(name)
-                manifests = [self._namespace(name), *rules]
+                manifests = [namespace(name, self.run_id), *rules]
                 run(self.api, Request(manifests, namespace=name, timeout=self.settings.timeout))
         return name
 
@@ -187,11 +205,31 @@ class Lab:
         try:
             with self._at(self._places[self._namespace_of(turn)]) as stage:
                 try:
-                    return self._act(stage, scene) if scene.deeds else self._follow(stage, scene)
+                    life = self._act(stage, scene) if scene.deeds else self._follow(stage, scene)
                 finally:
                     self._clear(stage.namespace, scene)
         except (ClusterError, BadDefinition) as error:
+            if isinstance(error, NotConnected):
+                self.closed = str(error)
             return Life(shortfall=str(error))
+        self._heed_image(life)
+        return life
+
+    def _heed_image(self, life: Life) -> None:
+        """Where nobody gets the image that all scenes run, there is no need to wait for each of them."""
+        mine = [
+            one
+            for timeline in life.timelines
+            for one in timeline.pod.containers
+            if one.image == self.settings.image
+        ]
+        self._image_works |= any(one.image_id for one in mine)
+        reason = next((one.reason for one in mine if one.reason in NO_IMAGE), None)
+        if reason and not self._image_works:
+            self.closed = (
+                f"image {self.settings.image!r} cannot be pulled ({reason}); give one that the nodes can pull"
+                " with --image"
+            )
 
     def _act(self, stage: Stage, scene: Scene) -> Life:
         deadline = time.monotonic() + self.settings.timeout
@@ -269,26 +307,16 @@ class Lab:
                 if place.turns and place.stage is not None:
                     self._leave(place)
         self._leaving += [self._removers.submit(self._remove, name) for name in sorted(self._rules)]
+        self._pulse.stop()
+        if self._makes:
+            self._leaving.append(self._removers.submit(self._remove, base(self.run_id)))
         for removal in self._leaving:
             if problem := removal.result():
                 self.report(problem)
         self._removers.shutdown()
 
     def _remove(self, namespace: str) -> str:
-        """Try until the deadline: a server that is away for a while must not be left with what we made."""
-        deadline = time.monotonic() + self.settings.timeout
-        while True:
-            left = deadline - time.monotonic()
-            request = Request([self._namespace(namespace)], present=False, timeout=max(left, 1.0))
-            try:
-                release(self.api, namespace)
-                run(self.api, request)
-            except ClusterError as error:
-                if left < PAUSE_SECONDS:
-                    return f"namespace {namespace} stays behind: {error}"
-                threading.Event().wait(PAUSE_SECONDS)  # for the server's sake
-            else:
-                return ""
+        return remove(self.api, namespace, self.run_id, self.settings.timeout)
 
 
 def _workloads(scene: Scene) -> list[Manifest]:

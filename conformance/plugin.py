@@ -28,6 +28,7 @@ from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.evidence import blindness
 from conformance.lab import Lab, Settings
 from conformance.pods import Scene
+from conformance.premises import sweep
 from conformance.record import NOT_APPLICABLE, SLOWEST, Figures, entry_of
 from conformance.recording import CARRIED, Recorder, carry, check_directory, note
 from conformance.registry import TIERS, Area, Behaviour, as_known
@@ -35,6 +36,7 @@ from conformance.reporting import report
 from conformance.room import NoNodes, room_for
 from conformance.schedule import Key, Room, Schedule, in_order, turns
 from conformance.selection import WHOLE, BadChoice, Shard, check_ids, check_tiers, shard_of, share
+from conformance.workers import worker_count, worker_shard
 
 EXIT_UNJUDGED = 3
 # How often a run tells that it is alive.
@@ -75,6 +77,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--shard", type=_shard, default=WHOLE, metavar="I/N", help="judge the I-th of N equal shares alone"
+    )
+    group.addoption(
+        "--sweep",
+        action="store_true",
+        help="remove what runs that were killed have left on the cluster, and judge nothing",
     )
     group.addoption(
         "--pods",
@@ -132,7 +139,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the behaviours that were asked for, of these the tiers, of these the share."""
     wanted, tiers = set(config.getoption("behaviour")), config.getoption("tier")
-    shard: Shard = config.getoption("shard")
+    shard = worker_shard(config, config.getoption("shard"))
     if not wanted and not tiers and shard == WHOLE:
         return
     found = {one.id: (_area(item), one) for item in items if (one := _behaviour(item)) is not None}
@@ -194,7 +201,9 @@ def pytest_configure(config: pytest.Config) -> None:
     options = {name: config.getoption(name) for name in names}
     options["shard"] = str(config.getoption("shard"))
     recorder = config.stash[RECORDER] = Recorder(directory, options)
-    if not _is_worker(config):
+    if _is_worker(config):
+        config.pluginmanager.register(Worker(), "conformance-worker")
+    else:
         config.pluginmanager.register(recorder, "conformance-recorder")
 
 
@@ -207,8 +216,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Reach the cluster, start all scenes, and run each test as soon as its evidence is there."""
     config = session.config
     chosen = [item for item in session.items if _behaviour(item) is not None]
-    if config.option.collectonly or not chosen:
+    if config.option.collectonly or not (chosen or config.option.sweep):
         return None
+    if config.option.sweep:
+        _sweep(config)
+        return True
+    if _is_worker(config):
+        return None  # pytest-xdist has a loop of its own, which Worker holds
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return None  # pytest says why
     with _running(config, chosen) as found:
@@ -216,13 +230,36 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
+class Worker:
+    """The lab of a worker, around the loop of pytest-xdist."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Start all scenes; each test waits for its own."""
+        chosen = [item for item in session.items if _behaviour(item) is not None]
+        if session.config.option.collectonly or not chosen:
+            return (yield)
+        with _running(session.config, chosen):
+            return (yield)
+
+
+def _sweep(config: pytest.Config) -> None:
+    settings = _settings(config)
+    api, _version = _api(settings)
+    try:
+        problems = sweep(api, settings.timeout, _Terminal(config).line)
+    except ClusterError as error:
+        pytest.exit(str(error), returncode=EXIT_UNJUDGED)
+    if problems:
+        pytest.exit("not all could be removed", returncode=EXIT_UNJUDGED)
+
+
 @contextmanager
 def _running(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Session]:
     """A lab at work. Whatever happens in it, what was made is removed at the end."""
     settings = _settings(config)
     api, version = _api(settings)
-    terminal = _Terminal(config)
-    lab = Lab(api, settings, secrets.token_hex(3), terminal.line)
+    lab = Lab(api, settings, secrets.token_hex(3), _Terminal(config).line)
     ids: dict[str, tuple[Area, set[str]]] = {}
     for item in items:
         area, behaviour = _area(item), _behaviour(item)
@@ -231,9 +268,11 @@ def _running(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Sessio
     lasted = {tuple(row[:2]): row[2] for row in _cached(config)}
     order = in_order(turns(ids.values()), lasted)
     lab.expect(order)
-    schedule = Schedule(order, lab.perform, Room(config.getoption("pods") or _room(lab)))
+    room = max((config.getoption("pods") or _room(lab)) // worker_count(config), 1)
+    schedule = Schedule(order, lab.perform, Room(room))
     found = config.stash[SESSION] = Session(api, version, lab, schedule, time.monotonic())
     try:
+        lab.open()
         schedule.start()
         yield found
     finally:
@@ -344,11 +383,13 @@ class _Terminal:
 
     def __init__(self, config: pytest.Config) -> None:
         self._capture = config.pluginmanager.get_plugin("capturemanager")
-        self._writer = config.get_terminal_writer()
+        self._writer = None if _is_worker(config) else config.get_terminal_writer()
         self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
         """One line on the terminal, whatever pytest captures at the moment."""
+        if self._writer is None:
+            return  # a worker has none
         with self._lock, self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
             if self._writer.width_of_current_line:
                 self._writer.line()

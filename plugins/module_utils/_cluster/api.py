@@ -28,6 +28,8 @@ JSON = "application/json"
 CONNECT_SECONDS = 10
 # An answer that takes longer than this is one that will not come.
 READ_SECONDS = 60
+# How long to leave a server alone that cannot be reached just now.
+PAUSE_SECONDS = 1.0
 # How often to come back to a server that asks to be left alone for some seconds.
 TRIES = 10
 TOO_MANY_REQUESTS = 429
@@ -57,16 +59,23 @@ class _NoDiscovery:
 class Api:
     """Requests to one API server, safe to use from several threads. `calls` counts them.
 
-    deadline, in monotonic seconds, is when an answer is no longer waited for.
+    deadline, in monotonic seconds, is when an answer is no longer waited for. patience, in seconds, is how long a
+    server that cannot be reached is asked again.
     """
 
     def __init__(
-        self, api_client: Any, *, deadline: float = math.inf, counter: _Counter | None = None
+        self,
+        api_client: Any,
+        *,
+        deadline: float = math.inf,
+        counter: _Counter | None = None,
+        patience: float = 0.0,
     ) -> None:
         dynamic: Any = DynamicClient
         self._api_client = api_client
         self._client = dynamic(api_client, discoverer=_NoDiscovery)
         self._deadline = deadline
+        self._patience = patience
         self._counter = counter or _Counter()
         self.host: str = api_client.configuration.host
 
@@ -77,7 +86,11 @@ class Api:
 
     def until(self, deadline: float) -> Api:
         """The same way to the same server, with another deadline and the same count."""
-        return Api(self._api_client, deadline=deadline, counter=self._counter)
+        return Api(self._api_client, deadline=deadline, counter=self._counter, patience=self._patience)
+
+    def patient(self, seconds: float) -> Api:
+        """The same way to the same server, which may be away for so long; what is asked may reach it twice."""
+        return Api(self._api_client, deadline=self._deadline, counter=self._counter, patience=seconds)
 
     def request(
         self,
