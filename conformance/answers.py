@@ -51,8 +51,8 @@ def would_be(number: int, path: str, wanted: Any) -> Claim:
     return claim
 
 
-def reads(note: str, wanted: str, test: Callable[[Any], bool]) -> Claim:
-    """The object that was read under this note passes the test."""
+def reads(note: str, wanted: str, test: Callable[[Any], bool | None]) -> Claim:
+    """The object that was read under this note passes the test, which says None where there is no telling."""
 
     def claim(life: Life) -> Finding:
         found = life.looks.get(note)
@@ -62,7 +62,8 @@ def reads(note: str, wanted: str, test: Callable[[Any], bool]) -> Claim:
             holds = test(json.loads(found))
         except (KeyError, IndexError):
             holds = False  # what is not there is not as wanted
-        return Finding(Order.YES if holds else Order.NO, f"{wanted}: {found}")
+        answer = Order.TIE if holds is None else Order.YES if holds else Order.NO
+        return Finding(answer, f"{wanted}: {found}")
 
     return claim
 

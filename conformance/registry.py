@@ -135,6 +135,7 @@ AREA_FILES = (
     "test_validation",
     "test_image_pull",
     "test_resources",
+    "test_status",
     "test_jobs",
     "test_namespaces_and_security",
 )

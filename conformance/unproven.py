@@ -48,6 +48,10 @@ UNPROVEN: tuple[Unproven, ...] = (
     ),
     # namespaces and security
     # status
+    Unproven(
+        "st-containerstatusunknown",
+        "Only a kubelet that has lost a container says so, and no way to lose one leaves nothing to chance.",
+    ),
     # validation
     Unproven(
         "api-stopsignal-os",
