@@ -68,6 +68,7 @@ options:
   images:
     description:
       - Images that the mirror must hold, by the names of their folders in the role's C(files/images), or V(all).
+      - V(all) leaves those out that are long in the making, such as Istio's; they must be named.
       - Images that it holds already stay.
     type: list
     elements: str

@@ -24,7 +24,7 @@ from .recipe import Workload
 START_TIMEOUT = 30
 
 
-#: Asks for every image that there is a recipe of.
+#: Asks for every image that there is a recipe of, but for those that say they want to be named.
 ALL = "all"
 
 
@@ -47,7 +47,11 @@ def workloads(files: Path, wanted: Sequence[str]) -> list[Workload]:
     for name in wanted:
         if name not in (*found, ALL):
             raise KindClusterError(f"Invalid option images {name!r}: {ALL}, or some of {', '.join(found)}")
-    return [found[name] for name in (found if ALL in wanted else wanted)]
+    return [
+        described
+        for name, described in found.items()
+        if name in wanted or (ALL in wanted and not described.only_by_name)
+    ]
 
 
 def ensure(builder: Builder, network: str, wanted: Sequence[Workload]) -> tuple[Mirror, bool]:
@@ -157,9 +161,10 @@ def _build(builder: Builder, workload: Workload) -> str:
         step = Step(builder.report, f"image {workload.folder}: building ({workload.origin})")
         with builder.cache.scratch(workload.folder) as context:
             shutil.copytree(builder.files / "images" / workload.folder, context, dirs_exist_ok=True)
-            for package in workload.go:
-                path, _at, version = package.partition("@")
-                _install_go_programs(builder, recipe.single_program(path, version), context)
+            for program in recipe.programs(workload):
+                _install_go_programs(builder, program, context)
+            for file in workload.go_files:
+                _copy_module_file(builder, file, context)
             if workload.go_modules:
                 sources = builder.texts(f"images/{workload.folder}/go")
                 build = recipe.own_program(workload.folder, workload.go_modules, sources)
@@ -174,6 +179,12 @@ def _build(builder: Builder, workload: Workload) -> str:
 
 def _install_go_programs(builder: Builder, build: recipe.GoBuild, context: Path) -> None:
     run(["cp", "--recursive", f"{builder.go.build(build) / 'bin'}/.", str(context)])
+
+
+def _copy_module_file(builder: Builder, file: str, context: Path) -> None:
+    module, _at, rest = file.partition("@")
+    version, _slash, path = rest.partition("/")
+    shutil.copyfile(builder.go.module_folder(module, version) / path, context / Path(path).name)
 
 
 def _download_wheel(builder: Builder, wheel: str, context: Path) -> None:

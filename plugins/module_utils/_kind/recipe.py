@@ -172,13 +172,19 @@ def kind() -> GoBuild:
     )
 
 
-def single_program(package: str, version: str, tags: tuple[str, ...] = ()) -> GoBuild:
-    """One program of any module, for a workload image; package may lie deep in its module."""
+def single_program(
+    package: str, version: str, tags: tuple[str, ...] = (), instead: Sequence[str] = ()
+) -> GoBuild:
+    """One program of any module, for a workload image; package may lie deep in its module.
+
+    instead: "module@version" of modules that are taken in another version than is asked for.
+    """
     name = [part for part in package.split("/") if not re.fullmatch(r"v\d+", part)][-1]
+    replaces = {path: f"{path} {other}" for path, other in (module.split("@", 1) for module in instead)}
     return GoBuild(
         name=name,
         title=f"{name} {version.removeprefix('v')}",
-        module=GoModule(name, {module_of(package): version}),
+        module=GoModule(name, {module_of(package): version}, replaces),
         packages={package: name},
         tags=tags,
     )
@@ -276,7 +282,18 @@ class Workload:
     go: tuple[str, ...] = ()  #: "package@version" whose program the Containerfile copies
     go_tags: tuple[str, ...] = ()  #: build tags for these programs
     go_modules: tuple[str, ...] = ()  #: "module@version" that the folder's own go/main.go is built from
+    go_instead: tuple[str, ...] = ()  #: "module@version" taken in another version than is asked for
+    go_files: tuple[str, ...] = ()  #: "module@version/path" of files that the Containerfile copies
     wheels: tuple[str, ...] = ()  #: "name==version" of PyPI that the Containerfile unpacks
+    only_by_name: bool = False  #: too long in the making for a cluster that asks for all images
+
+
+def programs(described: Workload) -> tuple[GoBuild, ...]:
+    """What is built from Go modules for an image, its folder's own program aside."""
+    named = (package.partition("@") for package in described.go)
+    return tuple(
+        single_program(path, version, described.go_tags, described.go_instead) for path, _at, version in named
+    )
 
 
 NAMES_LABEL = "org.podpatterns.names"
@@ -284,24 +301,34 @@ ORIGIN_LABEL = "org.opencontainers.image.description"
 GO_LABEL = "org.podpatterns.go"
 GO_TAGS_LABEL = "org.podpatterns.go.tags"
 GO_MODULES_LABEL = "org.podpatterns.go.modules"
+GO_INSTEAD_LABEL = "org.podpatterns.go.instead"
+GO_FILES_LABEL = "org.podpatterns.go.files"
 WHEELS_LABEL = "org.podpatterns.wheels"
+ONLY_BY_NAME_LABEL = "org.podpatterns.only-by-name"
 
 
 def workload(folder: str, containerfile: str) -> Workload:
     """Read a Containerfile's labels; ValueError where one is missing."""
     joined = re.sub(r"\\\n\s*", " ", containerfile)
     labels = dict(
-        re.findall(r'([\w.]+)="([^"]*)"', " ".join(re.findall(r"^LABEL (.*)$", joined, re.MULTILINE)))
+        re.findall(r'([\w.-]+)="([^"]*)"', " ".join(re.findall(r"^LABEL (.*)$", joined, re.MULTILINE)))
     )
     for label in (NAMES_LABEL, ORIGIN_LABEL):
         if not labels.get(label):
             raise ValueError(f"{folder}/Containerfile has no label {label}")
+
+    def words(label: str) -> tuple[str, ...]:
+        return tuple(labels.get(label, "").split())
+
     return Workload(
         folder,
-        tuple(labels[NAMES_LABEL].split()),
+        words(NAMES_LABEL),
         labels[ORIGIN_LABEL],
-        tuple(labels.get(GO_LABEL, "").split()),
-        tuple(labels.get(GO_TAGS_LABEL, "").split()),
-        tuple(labels.get(GO_MODULES_LABEL, "").split()),
-        tuple(labels.get(WHEELS_LABEL, "").split()),
+        go=words(GO_LABEL),
+        go_tags=words(GO_TAGS_LABEL),
+        go_modules=words(GO_MODULES_LABEL),
+        go_instead=words(GO_INSTEAD_LABEL),
+        go_files=words(GO_FILES_LABEL),
+        wheels=words(WHEELS_LABEL),
+        only_by_name=labels.get(ONLY_BY_NAME_LABEL) == "true",
     )

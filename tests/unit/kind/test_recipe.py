@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.podpatterns.core.plugins.module_utils._kind import recipe, versions
+from ansible_collections.podpatterns.core.plugins.module_utils._kind import mirror, recipe, versions
 
 KUBERNETES_GO_MOD = """module k8s.io/kubernetes
 
@@ -108,10 +109,42 @@ def test_an_image_may_say_which_build_tags_its_program_needs() -> None:
         'LABEL org.podpatterns.names="docker.io/x/x:1" org.opencontainers.image.description="x" \\\n'
         '  org.podpatterns.go="github.com/x/x@v1.0.0" org.podpatterns.go.tags="postgres pgx5"\n'
     )
-    described = recipe.workload("x", text)
-    build = recipe.single_program("github.com/x/x", "v1.0.0", described.go_tags)
+    (build,) = recipe.programs(recipe.workload("x", text))
     assert build.tags == ("postgres", "pgx5")
     assert build.digest != recipe.single_program("github.com/x/x", "v1.0.0").digest
+
+
+def test_an_image_may_take_other_versions_of_modules_than_its_program_asks_for() -> None:
+    text = (
+        'LABEL org.podpatterns.names="docker.io/x/x:1" org.opencontainers.image.description="x" \\\n'
+        '  org.podpatterns.go="example.org/x/cmd/x@v1.0.0"\n'
+        'LABEL org.podpatterns.go.instead="\\\n example.org/api@v1.2.3 \\\n example.org/client@v4.5.6"\n'
+        'LABEL org.podpatterns.go.files="example.org/x@v1.0.0/files/settings.json"\n'
+    )
+    described = recipe.workload("x", text)
+    assert described.go_files == ("example.org/x@v1.0.0/files/settings.json",)
+    (build,) = recipe.programs(described)
+    written = recipe.go_mod(build.module, "")
+    assert "\texample.org/x v1.0.0\n" in written
+    assert "\texample.org/api => example.org/api v1.2.3\n" in written
+    assert "\texample.org/client => example.org/client v4.5.6\n" in written
+
+
+def test_an_image_that_is_long_in_the_making_must_be_named(tmp_path: Path) -> None:
+    for name, more in (("quick", ""), ("slow", ' org.podpatterns.only-by-name="true"')):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True)
+        labels = (
+            f'org.podpatterns.names="docker.io/x/{name}:1" org.opencontainers.image.description="x"{more}'
+        )
+        (folder / "Containerfile").write_text(f"FROM scratch\nLABEL {labels}\n")
+
+    def chosen(*wanted: str) -> list[str]:
+        return [one.folder for one in mirror.workloads(tmp_path, wanted)]
+
+    assert chosen("all") == ["quick"]
+    assert chosen("slow") == ["slow"]
+    assert chosen("all", "slow") == ["quick", "slow"]
 
 
 def test_an_image_that_does_not_say_what_it_is_is_refused() -> None:
