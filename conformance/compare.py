@@ -1,4 +1,4 @@
-"""Two runs, of two clusters or two versions, in one table of differences: python -m conformance.compare A B.
+"""Runs, of several clusters or versions, in one table of differences: python -m conformance.compare A B [C...].
 
 Exit codes: 0 no difference, 1 there are some, 4 a file is no report.
 """
@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.record import Entry, Run, from_data
@@ -31,24 +32,26 @@ def read(path: Path) -> Run:
         raise NoReport(f"Failed to read report {path}: {error}") from error
 
 
-def differences(first: Run, second: Run) -> list[tuple[str, str, str, str]]:
-    """The behaviours whose verdicts differ: id, the verdict of each run, and why."""
-    one, two = ({entry.id: entry for entry in run.entries} for run in (first, second))
-    return [
-        (name, *_verdicts(one.get(name), two.get(name)), _why(one.get(name), two.get(name)))
-        for name in dict.fromkeys((*one, *two))
-        if len(set(_verdicts(one.get(name), two.get(name)))) > 1
-    ]
+@dataclass(frozen=True)
+class Difference:
+    """A behaviour whose verdicts differ: one verdict a run, and what the runs have to say for themselves."""
+
+    id: str
+    verdicts: tuple[str, ...]
+    why: str
 
 
-def _verdicts(one: Entry | None, two: Entry | None) -> tuple[str, str]:
-    return (one.verdict if one else ABSENT, two.verdict if two else ABSENT)
-
-
-def _why(one: Entry | None, two: Entry | None) -> str:
-    """What the two runs have to say for themselves, what they share told once."""
-    said = [text for entry in (one, two) if entry is not None for text in _reasons(entry)]
-    return "; ".join(dict.fromkeys(said))
+def differences(runs: Sequence[Run]) -> list[Difference]:
+    """The behaviours that some runs judge in another way than others, in the order in which they come up."""
+    by_run = [{entry.id: entry for entry in run.entries} for run in runs]
+    found = []
+    for name in dict.fromkeys(entry.id for run in runs for entry in run.entries):
+        entries = [entries.get(name) for entries in by_run]
+        verdicts = tuple(entry.verdict if entry else ABSENT for entry in entries)
+        if len(set(verdicts)) > 1:
+            said = [text for entry in entries if entry is not None for text in _reasons(entry)]
+            found.append(Difference(name, verdicts, "; ".join(dict.fromkeys(said))))
+    return found
 
 
 def _reasons(entry: Entry) -> Iterator[str]:
@@ -57,16 +60,19 @@ def _reasons(entry: Entry) -> Iterator[str]:
     yield from (evidence for answer, evidence in entry.findings if answer == "no")
 
 
-def table(first: Run, second: Run) -> str:
+def table(runs: Sequence[Run]) -> str:
     """The differences in Markdown."""
-    found = differences(first, second)
-    lines = [
-        f"{len(found)} of {len({entry.id for run in (first, second) for entry in run.entries})} behaviours differ."
-    ]
+    found = differences(runs)
+    lines = [f"{len(found)} of {len({entry.id for run in runs for entry in run.entries})} behaviours differ."]
     if found:
-        lines += ["", f"| id | {first.version} | {second.version} | why |", "| --- | --- | --- | --- |"]
-        lines += [f"| `{name}` | {one} | {two} | {_cell(why)} |" for name, one, two, why in found]
+        head = ("id", *(run.version for run in runs), "why")
+        lines += ["", _row(head), _row(["---"] * len(head))]
+        lines += [_row((f"`{one.id}`", *one.verdicts, _cell(one.why))) for one in found]
     return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:
@@ -76,16 +82,15 @@ def _cell(text: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m conformance.compare", description=__doc__)
-    for name in ("first", "second"):
-        parser.add_argument(name, type=Path, help="report.json of a run")
+    parser.add_argument("reports", type=Path, nargs="+", help="report.json of a run; give two or more")
     given = parser.parse_args(arguments)
     try:
-        first, second = read(given.first), read(given.second)
+        runs = [read(path) for path in given.reports]
     except NoReport as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
-    sys.stdout.write(f"{table(first, second)}\n")
-    return DIFFERENT if differences(first, second) else 0
+    sys.stdout.write(f"{table(runs)}\n")
+    return DIFFERENT if differences(runs) else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -55,6 +56,24 @@ def environment(name: str, python: str = sys.executable) -> Path:
                 _make(folder, python, pins)
                 complete.touch()
     return folder
+
+
+def commands_of(venv: Path) -> dict[str, str]:
+    """The environment in which the commands of a virtual environment find this checkout's collection."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)]),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def cluster_facts(name: str) -> dict[str, str]:
+    """What role kind_cluster wrote down of the cluster that it made."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    facts: dict[str, str] = json.loads((state / "podpatterns" / "clusters" / name / "facts.json").read_text())
+    return facts
 
 
 def _version(python: str) -> str:
