@@ -52,6 +52,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view i
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.alterations import alterations
 from conformance.claims import Life, states
 from conformance.deeds import (
     LASTS,
@@ -236,6 +237,7 @@ class Performance:
     done: list[Done] = field(default_factory=list)
     looks: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    altered: list[str] = field(default_factory=list)
 
     def life(self, manifests: Sequence[Manifest]) -> Life:
         """Make the scene's objects, do its deeds, and tell what was seen."""
@@ -249,7 +251,7 @@ class Performance:
             ours = self.workloads.values()
             timelines, last = self.stage.timelines(ours), self.stage.states(ours)
             told = self.witness.life_of(self.scene, timelines, shortfall, self.looks, tuple(self.done))
-            return replace(told, workloads=last)
+            return replace(told, workloads=last, altered=tuple(self.altered))
         finally:
             for name in kept(self.scene):
                 with contextlib.suppress(ClusterError):  # the lab tries again at the end
@@ -263,6 +265,7 @@ class Performance:
         for change in made:
             target, live = change.target, change.after
             if live is not None and is_workload(target.manifest):
+                self.altered += [f"{target.name} {path}" for path in alterations(target.manifest, live)]
                 goal = "started" if self.scene.goal == "auto" else self.scene.goal
                 if target.kind == "CronJob":
                     goal = "exists"

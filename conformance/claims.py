@@ -32,7 +32,7 @@ class Life:
 
     timelines of its Pods, looks by name; shortfall says which goal was not reached, answer what the server says to
     a scene that it was only asked about, an object a line, gaps what could not be read, workloads the last
-    state of every one that is no Pod, by its name.
+    state of every one that is no Pod, by its name, altered what the cluster made otherwise than it was asked for.
     """
 
     timelines: tuple[Timeline, ...] = ()
@@ -42,6 +42,7 @@ class Life:
     gaps: tuple[str, ...] = ()
     done: tuple[Done, ...] = ()
     workloads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    altered: tuple[str, ...] = ()
 
     def stamp(self, container: str, event: str) -> Stamp | None:
         """The first stamp of this event by this container."""
@@ -101,12 +102,21 @@ class Judgement:
 
 
 def judge(claims: Sequence[Claim], life: Life) -> Judgement:
-    """One no is a deviation. Short of that, a tie, a gap or a goal that was not reached leaves no verdict."""
+    """One no is a deviation. Short of that, a tie, a gap or a goal that was not reached leaves no verdict.
+
+    But where the cluster made something else of what was asked for, that is what the scene came to grief on.
+    """
     findings = tuple(claim(life) for claim in claims)
     answers = {finding.answer for finding in findings}
     if Order.NO in answers:
         return Judgement(Verdict.DEVIATES, findings, life)
     if Order.TIE in answers or life.shortfall or not findings:
+        if life.altered:
+            other = _found(
+                False,
+                f"the cluster takes what it is given: it made something else of {', '.join(life.altered)}",
+            )
+            return Judgement(Verdict.DEVIATES, (*findings, other), life)
         return Judgement(Verdict.UNJUDGED, findings, life)
     return Judgement(Verdict.CONFORMS, findings, life)
 

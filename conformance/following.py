@@ -18,6 +18,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view i
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, Result, run
 from conformance.acting import Missed, Stage
+from conformance.alterations import alterations
 from conformance.pods import Manifest
 
 
@@ -30,11 +31,19 @@ class Following:
     goal: str
     deadline: float
     workloads: list[Workload] = field(default_factory=list)
+    altered: tuple[str, ...] = ()
 
     def make(self, manifests: Sequence[Manifest]) -> None:
         """Make the objects. Raises ClusterError or BadDefinition where none is made, or not all."""
         left = max(self.deadline - time.monotonic(), 1.0)
         request = Request(manifests, namespace=self.stage.namespace, goal="exists", timeout=left)
+        changes = run(self.api, request).changes
+        self.altered = tuple(
+            f"{change.target.name} {path}"
+            for change in changes
+            if change.after is not None
+            for path in alterations(change.target.manifest, change.after)
+        )
         self.workloads = [
             Workload(
                 change.target.kind,
@@ -43,7 +52,7 @@ class Following:
                 change.after["metadata"]["uid"],
                 goal_for(change.target.kind, pod_spec(change.target.manifest), self.goal),
             )
-            for change in run(self.api, request).changes
+            for change in changes
             if change.after is not None and is_workload(change.target.manifest)
         ]
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -254,7 +254,7 @@ class Lab:
         with self._phase("Pods"):
             results = following.follow(grace)
         with self._phase("evidence"):
-            return self.witness.life(scene, results)
+            return replace(self.witness.life(scene, results), altered=following.altered)
 
     def _clear(self, namespace: str, scene: Scene) -> None:
         """Begin to take away what holds room on a node; the rest goes with the namespace."""

@@ -6,6 +6,7 @@ be judged and none deviates, 4 the call itself is wrong (an option, a kubeconfig
 
 from __future__ import annotations
 
+import re
 import resource
 import secrets
 import threading
@@ -34,7 +35,7 @@ from conformance.recording import CARRIED, Recorder, carry, check_directory, not
 from conformance.registry import TIERS, Area, Behaviour, as_known
 from conformance.reporting import report
 from conformance.room import NoNodes, room_for
-from conformance.schedule import Key, Room, Schedule, in_order, turns
+from conformance.schedule import Key, Room, Schedule, Turn, in_order, once_each
 from conformance.selection import WHOLE, BadChoice, Shard, check_ids, check_tiers, shard_of, share
 from conformance.workers import worker_count, worker_shard
 
@@ -79,6 +80,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--shard", type=_shard, default=WHOLE, metavar="I/N", help="judge the I-th of N equal shares alone"
     )
     group.addoption(
+        "--run-id",
+        type=_run_id,
+        metavar="ID",
+        help="name of the run in namespaces and labels (default: six random digits)",
+    )
+    group.addoption(
         "--sweep",
         action="store_true",
         help="remove what runs that were killed have left on the cluster, and judge nothing",
@@ -102,6 +109,12 @@ def _shard(text: str) -> Shard:
         return shard_of(text)
     except BadChoice as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _run_id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]{1,12}", text):
+        raise pytest.UsageError(f"--run-id is {text!r}; give up to 12 small letters and digits")
+    return text
 
 
 def _count(text: str) -> int:
@@ -259,14 +272,16 @@ def _running(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Sessio
     """A lab at work. Whatever happens in it, what was made is removed at the end."""
     settings = _settings(config)
     api, version = _api(settings)
-    lab = Lab(api, settings, secrets.token_hex(3), _Terminal(config).line)
-    ids: dict[str, tuple[Area, set[str]]] = {}
-    for item in items:
-        area, behaviour = _area(item), _behaviour(item)
-        if behaviour is not None and not lab.unmet(behaviour.needs):
-            ids.setdefault(area.name, (area, set()))[1].add(behaviour.id)
+    run_id = config.getoption("run_id") or secrets.token_hex(3)
+    lab = Lab(api, settings, f"{run_id}{_worker_id(config)}", _Terminal(config).line)
+    wanted = [
+        Turn(_area(item).name, one, behaviour.disruptive)
+        for item in items
+        if (behaviour := _behaviour(item)) is not None and not lab.unmet(behaviour.needs)
+        for one in _scenes(item)
+    ]
     lasted = {tuple(row[:2]): row[2] for row in _cached(config)}
-    order = in_order(turns(ids.values()), lasted)
+    order = in_order(once_each(wanted), lasted)
     lab.expect(order)
     room = max((config.getoption("pods") or _room(lab)) // worker_count(config), 1)
     schedule = Schedule(order, lab.perform, Room(room))
@@ -348,8 +363,22 @@ def _run_test(session: pytest.Session, item: pytest.Item, more: bool) -> None:
 
 
 def _keys(item: pytest.Item) -> list[Key]:
-    behaviour = _behaviour(item)
-    return [(_area(item).name, one.name) for one in behaviour.scenes] if behaviour is not None else []
+    return [(_area(item).name, one.name) for one in _scenes(item)]
+
+
+def _scenes(item: pytest.Item) -> list[Scene]:
+    """What must run for this very test: the behaviour's scene for its promise, the twin's for its twin."""
+    behaviour, asks = _behaviour(item), set(getattr(item, "fixturenames", ()))
+    if behaviour is None:
+        return []
+    twin = behaviour.twin if isinstance(behaviour.twin, Scene) else behaviour.scene
+    found = {"verdict": behaviour.scene, "twin_verdict": twin}
+    return [one for fixture, one in found.items() if fixture in asks]
+
+
+def _worker_id(config: pytest.Config) -> str:
+    """What tells a worker's namespaces from those of its colleagues."""
+    return str(getattr(config, "workerinput", {}).get("workerid", ""))
 
 
 # --- the cluster --------------------------------------------------------------------------------

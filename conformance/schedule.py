@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
 from conformance.claims import Life
 from conformance.pods import Manifest, Scene
-from conformance.registry import Area
 
 # How many scenes that only ask the server are on at once.
 QUESTIONS = 4
@@ -45,16 +44,12 @@ def _pods(manifest: Manifest) -> int:
     return int(spec.get("replicas", spec.get("parallelism", 1)))
 
 
-def turns(found: Iterable[tuple[Area, Iterable[str]]]) -> list[Turn]:
-    """What must run to judge the behaviours of these ids, each scene once."""
+def once_each(found: Iterable[Turn]) -> list[Turn]:
+    """Each scene once, which is disruptive where it is so for anybody."""
     made: dict[Key, Turn] = {}
-    for area, ids in found:
-        disruptive = {
-            scene.name for one in area.behaviours if one.disruptive and one.id in ids for scene in one.scenes
-        }
-        for scene in area.scenes(set(ids)):
-            turn = Turn(area.name, scene, scene.name in disruptive)
-            made.setdefault(turn.key, turn)
+    for turn in found:
+        known = made.get(turn.key, turn)
+        made[turn.key] = replace(turn, disruptive=turn.disruptive or known.disruptive)
     return list(made.values())
 
 
