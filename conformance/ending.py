@@ -100,7 +100,9 @@ def stays_dead(container: str) -> Claim:
         ran = False
         versions = timeline.versions if timeline else ()
         for number, seen in enumerate(versions, start=1):
-            now = next(one for one in seen.pod.containers if one.name == container)
+            now = next((one for one in seen.pod.containers if one.name == container), None)
+            if now is None:
+                continue
             if now.restarts or (ran and now.state == "waiting"):
                 said = f"in state {number} of {len(versions)} seen: {states(seen.pod)}"
                 return Finding(Order.NO, f"{wanted}: it is, {said}")

@@ -16,6 +16,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._run import Reque
 from conformance.pods import (
     CONTAINER_POLICIES,
     DEFAULT_STORAGE,
+    ENV_FILES,
     IMAGE_VOLUMES,
     NATIVE_SIDECARS,
     POD_RESOURCES,
@@ -27,6 +28,7 @@ from conformance.pods import (
     sidecar,
 )
 
+FILE_KEY = {"volumeName": "files", "path": "env", "key": "GREETING"}
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -75,6 +77,14 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     CONTAINER_POLICIES: KeptField(
         pod("asks-for-container-policies", app("main", restartPolicy="Never")),
         ("spec", "containers", 0, "restartPolicy"),
+    ).unmet,
+    ENV_FILES: KeptField(
+        pod(
+            "asks-for-env-files",
+            app("main", env=[{"name": "GREETING", "valueFrom": {"fileKeyRef": FILE_KEY}}]),
+            volumes=[{"name": "files", "emptyDir": {}}],
+        ),
+        ("spec", "containers", 0, "env", 3, "valueFrom", "fileKeyRef"),
     ).unmet,
     SLEEP_HOOKS: KeptField(
         pod("asks-for-sleep-hooks", app("main", lifecycle={"preStop": {"sleep": {"seconds": 0}}})),

@@ -30,6 +30,7 @@ NATIVE_SIDECARS = "SidecarContainers"
 IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
 CONTAINER_POLICIES = "ContainerRestartRules"
+ENV_FILES = "EnvFiles"
 SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
 POD_RESOURCES = "PodLevelResources"
 
@@ -199,6 +200,7 @@ class Scene:
         uses = {
             NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
             CONTAINER_POLICIES: any(_has_own_policy(one) for spec in specs for one in containers(spec)),
+            ENV_FILES: any(_reads_a_file(one) for spec in specs for one in containers(spec)),
             SLEEP_HOOKS: any(_sleeps(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
             POD_RESOURCES: any("resources" in spec for spec in specs),
@@ -214,6 +216,10 @@ def _has_own_policy(container: Container) -> bool:
         container.role is Role.APP or spec["restartPolicy"] in ("Never", "OnFailure")
     )
     return own or "restartPolicyRules" in spec
+
+
+def _reads_a_file(container: Container) -> bool:
+    return any("fileKeyRef" in entry.get("valueFrom", {}) for entry in container.spec.get("env", ()))
 
 
 def _sleeps(container: Container) -> bool:

@@ -62,6 +62,11 @@ UNPROVEN: tuple[Unproven, ...] = (
         "img-pull-secret", "It takes a registry that asks for credentials, which the suite does not bring."
     ),
     # deadlines and eviction
+    Unproven(
+        "ev-node-shutdown",
+        "It takes a node whose init system tells the kubelet of its shutdown, which nodes of kind do not, and the"
+        " end of every other Pod of that node.",
+    ),
     # ephemeral containers
     # env from files
     # controllers
