@@ -138,6 +138,9 @@ AREA_FILES = (
     "test_status",
     "test_jobs",
     "test_namespaces_and_security",
+    "test_termination",
+    "test_deadlines_and_eviction",
+    "test_ephemeral_containers",
 )
 
 
