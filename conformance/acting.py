@@ -330,7 +330,7 @@ class Performance:
                 body = {
                     "apiVersion": "policy/v1",
                     "kind": "Eviction",
-                    "metadata": {"name": deed.name, "namespace": self.stage.namespace},
+                    "metadata": {"name": self._pod_name(deed.name), "namespace": self.stage.namespace},
                     "deleteOptions": _delete_options(deed.grace),
                 }
                 if self._ask(deed, "post", f"{self._path(deed)}/eviction", body):

@@ -235,21 +235,6 @@ def says(container: str, event: str, detail: str | None = None) -> Claim:
     return claim
 
 
-def silent(container: str, event: str) -> Claim:
-    """The container came to its end and never said this event."""
-
-    def claim(life: Life) -> Finding:
-        wanted = f"{container} never says {event!r}"
-        if life.stamps(container, event):
-            return Finding(Order.NO, f"{wanted}: it did")
-        over = life.stamp(container, "end") is not None
-        return Finding(
-            Order.YES if over else Order.TIE, f"{wanted}: it {'ended' if over else 'did not end'} without"
-        )
-
-    return claim
-
-
 def said_its_end(container: str) -> Claim:
     """The container's log, which was read when all else had been seen, has its end."""
 

@@ -141,6 +141,7 @@ AREA_FILES = (
     "test_termination",
     "test_deadlines_and_eviction",
     "test_ephemeral_containers",
+    "test_controllers",
 )
 
 

@@ -24,12 +24,12 @@ from conformance.claims import (
     restarted,
     said_its_end,
     says,
-    silent,
     succeeded,
     the,
     whenever,
 )
 from conformance.deeds import Patch, UntilPods, UntilState
+from conformance.ending import ENDS, never_says
 from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, JOB_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
@@ -45,7 +45,7 @@ def _is(name: str, state: Mapping[str, Any] | None) -> bool:
 
 
 def _has_ended(pod: PodFacts) -> bool:
-    return pod.phase in ("Succeeded", "Failed")
+    return pod.phase in ENDS
 
 
 def _ended(pods: Sequence[PodFacts]) -> bool:
@@ -224,7 +224,7 @@ AREA = Area(
             since="1.2",
             scene=CLASSIC,
             shows=(
-                silent("helper", "term"),
+                never_says("helper", "term"),
                 before(end("main"), mark("helper", "outlasted")),
                 whenever("helper", "the Pod has ended", _has_ended, "helper has ended", HELPER_HAS_ENDED),
                 condition("Complete"),

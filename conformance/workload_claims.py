@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
-    PodFacts,
     conditions_of,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
@@ -154,8 +153,3 @@ def state_before(one: First, other: First) -> Claim:
         )
 
     return claim
-
-
-def deleting(pod: PodFacts) -> bool:
-    """The Pod is being deleted."""
-    return pod.deleting
