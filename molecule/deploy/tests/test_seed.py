@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -71,3 +72,29 @@ def test_the_native_sidecar_is_an_init_container_that_runs() -> None:
     status = states("molecule-native-sidecar", "initContainerStatuses")["log-agent"]
     assert status["started"]
     assert "running" in status["state"]
+
+
+def test_the_containers_lived_as_their_pods_say(lifecycle_assert: Callable[..., None]) -> None:
+    lifecycle_assert(
+        {"outcome": {"container": "init-myservice", "exit_code": 0}},
+        {"restarts": {"container": "init-myservice", "exactly": 0}},
+        {"before": ["init-myservice.finished", "nginx.started"]},
+        {"before": ["init-myservice.started", "nginx.started"]},
+        {"before_ready": "init-myservice"},
+        {"duration": {"container": "init-myservice", "least": 4}},
+        name="nginx-pod",
+        namespace="molecule-init",
+    )
+    lifecycle_assert(
+        {"overlap": ["nginx", "log-agent"]},
+        {"shares_network": ["nginx", "log-agent"]},
+        name="nginx-pod",
+        namespace="molecule-sidecar",
+    )
+    lifecycle_assert(
+        {"before": ["log-agent.started", "nginx.started"]},
+        {"overlap": ["nginx", "log-agent"]},
+        {"before_ready": "log-agent"},
+        name="nginx-pod",
+        namespace="molecule-native-sidecar",
+    )
