@@ -293,14 +293,15 @@ def prints(container: str, text: str) -> Claim:
     return claim
 
 
-def looks(name: str, text: str) -> Claim:
-    """What was found by looking inside a container contains this text."""
+def looks(name: str, *texts: str) -> Claim:
+    """What was found by looking inside a container, or by reading an object, contains one of these texts."""
+    wanted = f"{name} contains {' or '.join(map(repr, texts))}"
 
     def claim(life: Life) -> Finding:
         found = life.looks.get(name)
         if found is None:
-            return Finding(Order.TIE, f"{name} contains {text!r}: nobody could look")
-        return _found(text in found, f"{name} contains {text!r}: it is {found[:120]!r}")
+            return Finding(Order.TIE, f"{wanted}: nobody could look")
+        return _found(any(text in found for text in texts), f"{wanted}: it is {found[:120]!r}")
 
     return claim
 

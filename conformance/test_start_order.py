@@ -17,6 +17,7 @@ from conformance.claims import (
     before,
     birth,
     end,
+    looks,
     mark,
     once,
     says,
@@ -24,8 +25,22 @@ from conformance.claims import (
     the,
     whenever,
 )
+from conformance.deeds import Read, Until
 from conformance.plugin import catch, hold
-from conformance.pods import Scene, app, from_field, hook, init, mount, pod, probe, scene, sidecar, value
+from conformance.pods import (
+    Scene,
+    app,
+    from_field,
+    hook,
+    init,
+    mount,
+    pod,
+    probe,
+    resident,
+    scene,
+    sidecar,
+    value,
+)
 from conformance.registry import (
     HOOK_DOCS,
     IMAGE_DOCS,
@@ -167,6 +182,38 @@ def _pulls_in_turn(pod: PodFacts) -> bool:
     return the("early", lambda one: one.succeeded)(pod) or the("main", lambda one: one.reason not in REFUSED)(
         pod
     )
+
+
+# What a client prints for a Pod, cell by cell: its name, how many containers are ready, what it does.
+PRINTED = scene(
+    pod("in-init", init("first-init", "await never"), sidecar("unborn"), app("unborn-app")),
+    pod("in-second-init", sidecar("living"), init("second-init", "await never"), app("not-yet")),
+    pod("at-work", sidecar("aide"), resident("worker")),
+    pod("failed-init", init("failing", "say end", "exit 1"), app("hopeless")),
+    pod("imageless-init", init("imageless", image=NO_IMAGE), app("patient")),
+    deeds=(
+        Until("first-init runs", the("first-init", lambda one: one.state == "running")),
+        Read("Pod", "in-init", "in init", as_row=True),
+        Until("second-init runs", the("second-init", lambda one: one.state == "running"), "in-second-init"),
+        Read("Pod", "in-second-init", "in second init", as_row=True),
+        Until("all is ready", lambda found: found.ready, "at-work"),
+        Read("Pod", "at-work", "at work", as_row=True),
+        Until("it has failed", lambda found: found.phase == "Failed", "failed-init"),
+        Read("Pod", "failed-init", "failed", as_row=True),
+        Until("it backs off", the("imageless", lambda one: one.reason == REFUSED[1]), "imageless-init"),
+        Read("Pod", "imageless-init", "without image", as_row=True),
+    ),
+)
+PRINTED_OF_APPS = scene(
+    pod("apps-alone", resident("one-app"), resident("other-app")),
+    deeds=(
+        Until("all is ready", lambda found: found.ready),
+        *(
+            Read("Pod", "apps-alone", note, as_row=True)
+            for note in ("in init", "in second init", "at work", "failed", "without image")
+        ),
+    ),
+)
 
 
 AREA = Area(
@@ -361,6 +408,22 @@ AREA = Area(
             scene=_in_place("in-place", from_field("ADDRESS", "status.podIP"), "hello"),
             shows=(says("early", "address", "here"), says("early", "note", "hello")),
             twin=_in_place("not-in-place", value("ADDRESS", "192.0.2.1"), "something else"),
+        ),
+        Behaviour(
+            "order-kubectl-status-strings",
+            "Clients are to print how far the init containers are and what troubles them, and to count a sidecar among what"
+            " can be ready.",
+            source=f"{KEP_753}; {INIT_DOCS}",
+            since="1.29",
+            scene=PRINTED,
+            shows=(
+                looks("in init", "in-init 0/2 Init:0/2 "),
+                looks("in second init", "in-second-init 1/2 Init:1/2 "),
+                looks("at work", "at-work 2/2 Running "),
+                looks("failed", "failed-init 0/1 Init:Error "),
+                looks("without image", *(f"imageless-init 0/1 Init:{reason} " for reason in REFUSED)),
+            ),
+            twin=PRINTED_OF_APPS,
         ),
         Behaviour(
             "order-started-flag-of-plain-init",
