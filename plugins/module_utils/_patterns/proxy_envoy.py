@@ -16,6 +16,7 @@ from .helper import Context, container
 
 ADMIN_PORT, STATUS_PORT = 9901, 9902
 DRAIN_SECONDS = 5
+PROBE_SECONDS = 10
 SLEEP_ACTION = (1, 30)
 
 
@@ -63,7 +64,12 @@ def envoy(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
 
 
 def _add_probes(made: dict[str, Any], proxy: Proxy) -> None:
-    ready = {"httpGet": {"path": "/ready", "port": proxy.status_port}, "periodSeconds": 1}
+    # On a busy node an answer takes its time, and a Pod whose proxy is only slow is still to get its requests.
+    ready = {
+        "httpGet": {"path": "/ready", "port": proxy.status_port},
+        "periodSeconds": 1,
+        "timeoutSeconds": PROBE_SECONDS,
+    }
     made["startupProbe"] = {**ready, "failureThreshold": 60}
     if proxy.inbound:
         made["readinessProbe"] = {**ready, "periodSeconds": 5}

@@ -169,8 +169,8 @@ def test_where_the_server_cannot_sleep_the_user_is_told() -> None:
     made = put_on(workload(), envoy(inbound=[WEB]), server=Server((1, 29)))
     assert "lifecycle" not in one(spec_of(made.manifest)["containers"], "web")
     assert made.warnings == [
-        "patterns[0].proxy: the server is older than 1.30 and cannot keep TERM from web for 5 s (drain_seconds); give it"
-        " a preStop hook that does, else the Pod's last requests fail"
+        "patterns[0].proxy: the server is older than 1.30 and cannot keep TERM from web for 5 s (drain_seconds); give"
+        " it a preStop hook that does, else the Pod's last requests fail"
     ]
 
 
