@@ -27,6 +27,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 )
 from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.evidence import blindness
+from conformance.fixtures import add_cluster_options
 from conformance.lab import Lab, Settings
 from conformance.pods import Scene
 from conformance.premises import sweep
@@ -52,8 +53,7 @@ RecordProperty = Callable[[str, object], None]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the suite."""
     group = parser.getgroup("conformance", "what Kubernetes promises on init containers and sidecars")
-    group.addoption("--kubeconfig", help="kubeconfig file (default: KUBECONFIG, then ~/.kube/config)")
-    group.addoption("--context", help="context of the kubeconfig (default: its current one)")
+    add_cluster_options(group)
     group.addoption("--image", default="busybox", help="image with a busybox (default: busybox)")
     group.addoption(
         "--timeout-factor",

@@ -27,7 +27,9 @@ from conformance.plugin import catch, hold
 from conformance.pods import Look, Manifest, as_it_stands, manifest_of
 from conformance.registry import SEED, Area, Behaviour
 
-FILES = Path(__file__).resolve().parent.parent / "playbooks" / "files" / "seed"
+# In the repository they are the playbooks' own; an installed suite has them beside it.
+HERE = Path(__file__).resolve().parent
+FILES = HERE / "seed" if (HERE / "seed").is_dir() else HERE.parent / "playbooks" / "files" / "seed"
 INIT_POD = manifest_of(FILES / "init.yml")
 SIDECAR_POD = manifest_of(FILES / "sidecar.yml")
 NATIVE_POD = manifest_of(FILES / "native-sidecar.yml")
