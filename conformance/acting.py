@@ -47,6 +47,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals 
     goal_for,
     standing,
 )
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.joining import with_states
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View, Workload
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
@@ -141,6 +142,12 @@ class Stage:
         with self._changed:
             return tuple(self.view.timeline(pod) for one in workloads for pod in pods_made(self.view, one))
 
+    def with_states_of(self, timeline: Timeline) -> Timeline:
+        """The timeline with the states that were seen of its Pod before the one that it is of."""
+        with self._changed:
+            seen = tuple(self.view.versions.get(timeline.pod.uid, ()))
+        return with_states(replace(timeline, versions=(*seen, *timeline.versions)))
+
     def states(self, workloads: Iterable[Workload]) -> dict[str, Mapping[str, Any]]:
         """The last state of each workload that is no Pod, empty where none was seen."""
         with self._changed:
@@ -182,8 +189,7 @@ def _collections(namespace: str, kinds: set[str]) -> list[Collection]:
     resources = [BY_KIND[kind] for kind in sorted({"Pod", *kinds})]
     resources += [REPLICA_SETS] if "Deployment" in kinds and "ReplicaSet" not in kinds else []
     resources += [JOBS] if "CronJob" in kinds and "Job" not in kinds else []
-    warnings = Collection(EVENTS, namespace, (("fieldSelector", "type=Warning"),))
-    return [warnings, *(Collection(one, namespace) for one in resources)]
+    return [Collection(one, namespace) for one in (EVENTS, *resources)]
 
 
 # --- what is done -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
-from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, look, run
 from conformance.acting import Performance, Stage, kept, with_finalizer
 from conformance.asking import NAMESPACE, asked
 from conformance.claims import Life
@@ -31,6 +31,7 @@ from conformance.deeds import Apply
 from conformance.evidence import Witness, continued
 from conformance.following import Following
 from conformance.needs import unmet
+from conformance.plays import play, run_play
 from conformance.pods import Manifest, Scene, dressed
 from conformance.premises import LABEL, Pulse, base, namespace, remove
 from conformance.schedule import Turn
@@ -205,7 +206,7 @@ class Lab:
         try:
             with self._at(self._places[self._namespace_of(turn)]) as stage:
                 try:
-                    life = self._act(stage, scene) if scene.deeds else self._follow(stage, scene)
+                    life = self._way(scene)(stage, scene)
                 finally:
                     self._clear(stage.namespace, scene)
         except (ClusterError, BadDefinition) as error:
@@ -230,6 +231,22 @@ class Lab:
                 f"image {self.settings.image!r} cannot be pulled ({reason}); give one that the nodes can pull"
                 " with --image"
             )
+
+    def _way(self, scene: Scene) -> Callable[[Stage, Scene], Life]:
+        if scene.play:
+            return self._play
+        return self._act if scene.deeds else self._follow
+
+    def _play(self, stage: Stage, scene: Scene) -> Life:
+        """Let Ansible play it, and tell what became of all Pods of the namespace, whoever made them."""
+        settings = self.settings
+        tasks = play(scene.play, stage.namespace, settings.timeout, self._clothed)
+        with self._phase("plays"):
+            done = run_play(tasks, settings.kubeconfig, settings.context, settings.timeout)
+        outcome = look(self.api, "Pod", stage.namespace, None, ())
+        timelines = [stage.with_states_of(line) for one in outcome.results for line in one.timelines]
+        shortfall = "" if scene.stuck else done.error
+        return self.witness.life_of(scene, timelines, shortfall, {"play": done.output})
 
     def _act(self, stage: Stage, scene: Scene) -> Life:
         deadline = time.monotonic() + self.settings.timeout

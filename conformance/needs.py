@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.plays import unplayable
 from conformance.pods import (
     CONTAINER_POLICIES,
     DEFAULT_STORAGE,
@@ -20,6 +21,7 @@ from conformance.pods import (
     IMAGE_VOLUMES,
     NATIVE_SIDECARS,
     POD_RESOURCES,
+    ROLES,
     SLEEP_HOOKS,
     Manifest,
     app,
@@ -95,6 +97,7 @@ NEEDS: dict[str, Callable[[Api], str]] = {
         ("spec", "resources"),
     ).unmet,
     DEFAULT_STORAGE: _no_default_storage,
+    ROLES: lambda _api: unplayable(),
 }
 
 

@@ -21,6 +21,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.template imp
     pod_spec,
 )
 from conformance.deeds import Deed, Tell
+from conformance.plays import Task
 from conformance.script import BOARD, aside, until_its_end, until_told
 
 Manifest = Mapping[str, Any]
@@ -29,6 +30,8 @@ Manifest = Mapping[str, Any]
 NATIVE_SIDECARS = "SidecarContainers"
 IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
+# And what the machine must have that the suite runs on.
+ROLES = "Ansible"
 CONTAINER_POLICIES = "ContainerRestartRules"
 ENV_FILES = "EnvFiles"
 SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
@@ -163,7 +166,7 @@ class Scene:
     needs a namespace of its own, as the names of its objects are not ours to choose. looks: by the name that claims
     know them by. deeds: what is done, in order, once the goal is reached (`auto` is then started), or at once where
     the first is an Until; after them the Pods are followed to their end, those that were not deleted only if the last
-    deed is no Until and no Read.
+    deed is no Until and no Read. play: tasks that ansible-playbook runs in place of all that, for itself.
     """
 
     manifests: tuple[Manifest, ...]
@@ -177,11 +180,13 @@ class Scene:
     alone: str = ""
     looks: Mapping[str, Look] = field(default_factory=dict)
     deeds: tuple[Deed, ...] = ()
+    play: tuple[Task, ...] = ()
 
     @property
     def pods(self) -> tuple[Manifest, ...]:
         """The Pods among the manifests, and what makes Pods."""
-        return tuple(one for one in self.manifests if is_workload(one))
+        played = (manifest for task in self.play for manifest in task.definition)
+        return tuple(one for one in (*self.manifests, *played) if is_workload(one))
 
     @property
     def name(self) -> str:
@@ -204,6 +209,7 @@ class Scene:
             SLEEP_HOOKS: any(_sleeps(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
             POD_RESOURCES: any("resources" in spec for spec in specs),
+            ROLES: bool(self.play),
             DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
         }
         return {need for need, used in uses.items() if used}
@@ -229,6 +235,11 @@ def _sleeps(container: Container) -> bool:
 def scene(*manifests: Manifest, **settings: Any) -> Scene:
     """A scene of these objects."""
     return Scene(manifests, **settings)
+
+
+def played(name: str, *tasks: Task, **settings: Any) -> Scene:
+    """A scene that ansible-playbook plays by these tasks, in a namespace of its own."""
+    return Scene((), alone=name, play=tasks, **settings)
 
 
 def manifest_of(path: Path) -> Manifest:

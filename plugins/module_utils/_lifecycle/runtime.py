@@ -1,15 +1,18 @@
 # Copyright: (c) 2026, The podpatterns developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The runtime's own record of its containers, as containerd keeps it in a node's journal.
+"""The runtime's own record of its containers, as containerd keeps it on a node: in its journal, and in files.
 
-It has nanoseconds for each attempt of each container, of Pods that are gone, too. Who may read it is on the node.
+The journal tells of each attempt of each container, of Pods that are gone, too, but of a start only between which lines
+it was. A file of each container that is still there has the very nanoseconds that a status is cut from.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .instant import Instant, Source, unix_seconds
 
@@ -28,8 +31,9 @@ _EXITED = re.compile(
 
 @dataclass(frozen=True)
 class Recorded:
-    """One attempt of a container. created is when its making was done; started lies between the call and its end."""
+    """One attempt of a container, by its id. In the journal, created is when its making was done."""
 
+    id: str
     pod_uid: str
     container: str
     attempt: int
@@ -54,11 +58,36 @@ def recorded_in(journal: Iterable[str]) -> tuple[Recorded, ...]:
             sandboxes[sandbox[2]] = sandbox[1]
         elif (created := _CREATED.match(said)) and created[1] in sandboxes:
             found[created[4]] = Recorded(
-                sandboxes[created[1]], created[2], int(created[3] or 0), Instant(at, at, Source.RUNTIME)
+                created[4],
+                sandboxes[created[1]],
+                created[2],
+                int(created[3] or 0),
+                Instant(at, at, Source.RUNTIME),
             )
         else:
             _go_on(found, said, at)
     return tuple(found.values())
+
+
+def exactly(recorded: Iterable[Recorded], files: Iterable[str]) -> tuple[Recorded, ...]:
+    """The same with the nanoseconds of the containers' files; each line of these is an id and the file's JSON."""
+    told = {}
+    for line in files:
+        name, _space, text = line.partition(" ")
+        told[name] = json.loads(text)
+    return tuple(_exact(one, told.get(one.id, {})) for one in recorded)
+
+
+def _exact(one: Recorded, told: Mapping[str, Any]) -> Recorded:
+    """A moment that has not come is 0 in the file."""
+    known = {"created": one.created, "started": one.started, "finished": one.finished}
+    for name, key in (("created", "CreatedAt"), ("started", "StartedAt"), ("finished", "FinishedAt")):
+        if nanoseconds := told.get(key):
+            at = nanoseconds / 1_000_000_000
+            known[name] = Instant(at, at, Source.RUNTIME)
+    return replace(
+        one, created=known["created"] or one.created, started=known["started"], finished=known["finished"]
+    )
 
 
 def _go_on(found: dict[str, Recorded], said: str, at: float) -> None:

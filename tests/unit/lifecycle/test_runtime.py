@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.joining import with_record
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.runtime import recorded_in
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.runtime import exactly, recorded_in
 
 from .statuses import START, after, ended, pod, running, seen
 
@@ -57,6 +57,18 @@ def test_a_start_lies_between_the_call_and_its_end() -> None:
     first, _second = recorded_in(JOURNAL)
     assert first.started is not None
     assert [round(end - START, 3) for end in (first.started.earliest, first.started.latest)] == [0.4, 0.5]
+
+
+def test_files_of_containers_that_are_still_there_are_exact() -> None:
+    stamps = (START * 10**9 + 350_000_000, START * 10**9 + 450_000_000)
+    file = f'c0 {{"CreatedAt":{stamps[0]},"StartedAt":{stamps[1]},"FinishedAt":0,"ExitCode":3}}'
+    first, second = exactly(recorded_in(JOURNAL), [file])
+    assert first.started is not None
+    assert [round(end - START, 3) for end in (first.started.earliest, first.started.latest)] == [0.45, 0.45]
+    assert round(first.created.earliest - START, 3) == 0.35
+    assert first.finished is not None
+    assert round(first.finished.earliest - START, 3) == 2.6
+    assert second == recorded_in(JOURNAL)[1]
 
 
 def test_an_exec_that_ends_is_not_the_end_of_its_container() -> None:
