@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,3 +59,19 @@ def test_the_app_started_with_right_settings() -> None:
 def test_an_environment_that_is_made_for_another_image_does_not_break_the_check() -> None:
     said = kubectl("logs", "deployment/hostile", "--container", "env-validate")
     assert said.strip() == "environment is valid"
+
+
+def test_the_app_started_after_its_validation_or_not_at_all(lifecycle_assert: Callable[..., None]) -> None:
+    lifecycle_assert(
+        {"outcome": {"container": "env-validate", "exit_code": 0}},
+        {"before": ["env-validate.finished", "shop.started"]},
+        {"outcome": {"container": "shop", "exit_code": 0}},
+        name="right",
+        namespace=NAMESPACE,
+    )
+    lifecycle_assert(
+        {"outcome": {"container": "env-validate", "state": "terminated", "exit_code": 1}},
+        {"outcome": {"container": "shop", "state": "waiting"}},
+        name="wrong",
+        namespace=NAMESPACE,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -76,3 +77,18 @@ def test_the_app_s_last_requests_are_served_when_the_pod_is_deleted(pod: str) ->
     last = {path: times for path, times in asked().items() if path.startswith(f"/{pod}-last-")}
     assert len(last) == LAST_REQUESTS, last
     assert all(times == 3 for times in last.values()), last
+
+
+def test_envoy_was_there_before_the_job_s_app_and_until_after_it(
+    lifecycle_assert: Callable[..., None],
+) -> None:
+    lifecycle_assert(
+        {"outcome": {"container": "asker", "exit_code": 0}},
+        {"before": ["proxy.started", "asker.started"]},
+        {"before": ["asker.finished", "proxy.finished"]},
+        {"overlap": ["proxy", "asker"]},
+        {"shares_network": ["proxy", "asker"]},
+        kind="Job",
+        name="asker",
+        namespace=NAMESPACE,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,3 +132,17 @@ def test_only_the_waiter_has_a_token() -> None:
         if any("serviceaccount" in mount["mountPath"] for mount in container.get("volumeMounts", []))
     ]
     assert mounting == ["wait-for"]
+
+
+def test_the_wait_was_the_app_s_first_container_and_ended_before_it(
+    lifecycle_assert: Callable[..., None],
+) -> None:
+    lifecycle_assert(
+        {"outcome": {"container": "wait-for", "exit_code": 0}},
+        {"restarts": {"container": "wait-for", "exactly": 0}},
+        {"before": ["wait-for.finished", "shop.started"]},
+        {"before_ready": "wait-for"},
+        kind="Deployment",
+        name="shop",
+        namespace=NAMESPACE,
+    )
