@@ -411,8 +411,8 @@ AREA = Area(
         ),
         Behaviour(
             "order-kubectl-status-strings",
-            "Clients are to print how far the init containers are and what troubles them, and to count a sidecar among what"
-            " can be ready.",
+            "Clients are to print how far the init containers are and what troubles them, and to count a sidecar among"
+            " what can be ready.",
             source=f"{KEP_753}; {INIT_DOCS}",
             since="1.29",
             scene=PRINTED,
