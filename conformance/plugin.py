@@ -88,7 +88,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sweep",
         action="store_true",
-        help="remove what runs that were killed have left on the cluster, and judge nothing",
+        help="remove what runs that were killed have left on the cluster, with --run-id of that run alone, and"
+        " judge nothing",
     )
     group.addoption(
         "--pods",
@@ -260,7 +261,7 @@ def _sweep(config: pytest.Config) -> None:
     settings = _settings(config)
     api, _version = _api(settings)
     try:
-        problems = sweep(api, settings.timeout, _Terminal(config).line)
+        problems = sweep(api, settings.timeout, _Terminal(config).line, config.getoption("run_id") or "")
     except ClusterError as error:
         pytest.exit(str(error), returncode=EXIT_UNJUDGED)
     if problems:

@@ -93,19 +93,20 @@ def remove(api: Api, name: str, run_id: str, seconds: float) -> str:
             return ""
 
 
-def sweep(api: Api, seconds: float, report: Report, dead_seconds: float = DEAD_SECONDS) -> list[str]:
+def sweep(api: Api, seconds: float, report: Report, only: str = "") -> list[str]:
     """Remove what runs that were killed have left; says what stays behind. Raises ClusterError.
 
-    seconds: how long to wait for each namespace. dead_seconds: after so long without a sign a run is taken for dead.
+    seconds: how long to wait for each namespace. only: the run of this id alone, be it alive or not.
     """
-    listed = api.request("get", NAMESPACES.path(), query={"labelSelector": LABEL}).get("items") or []
+    query = {"labelSelector": f"{LABEL}={only}" if only else LABEL}
+    listed = api.request("get", NAMESPACES.path(), query=query).get("items") or []
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for item in listed:
         runs.setdefault(item["metadata"]["labels"][LABEL], []).append(item)
     dead: list[tuple[str, str]] = []
     for run_id, namespaces in sorted(runs.items()):
         silent = _silence(namespaces, time.time())
-        if silent < dead_seconds:
+        if silent < DEAD_SECONDS and not only:
             report(f"run {run_id} is alive, it said so {silent:.0f} s ago: left alone")
         else:
             dead += [(str(item["metadata"]["name"]), run_id) for item in namespaces]
@@ -114,7 +115,7 @@ def sweep(api: Api, seconds: float, report: Report, dead_seconds: float = DEAD_S
     for (name, run_id), problem in zip(dead, problems, strict=True):
         report(problem or f"namespace {name} of run {run_id} is gone")
     if not listed:
-        report("no run has left anything behind")
+        report("nothing of any run is left" if not only else f"nothing of run {only} is left")
     return [problem for problem in problems if problem]
 
 

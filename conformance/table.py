@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from conformance.catalogue import CATALOGUE, IDS
 from conformance.pods import Scene
 from conformance.registry import Behaviour, areas
+from conformance.unproven import UNPROVEN
 
 BEGIN = "<!-- behaviours: made by python -m conformance.table -->"
 END = "<!-- end of behaviours -->"
@@ -20,18 +22,39 @@ def table() -> str:
 
 def _lines() -> Iterator[str]:
     found = list(areas())
-    count = sum(len(area.behaviours) for area in found)
-    yield f"{count} behaviours in {len(found)} areas."
+    ids = {behaviour.id for area in found for behaviour in area.behaviours}
+    yield f"{len(ids)} behaviours in {len(found)} areas."
+    yield (
+        f"Of the {len(IDS)} that the project knows of, {len(ids & IDS)} are asserted; the {len(UNPROVEN)} of which that"
+        " is not so stand at the end, each with the reason."
+    )
     for area in found:
         yield f"\n### {area.name.capitalize()} (`-m {area.marker}`)\n"
         yield "| id | promise | source | since | needs | tier | wrong twin |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         yield from (_row(behaviour) for behaviour in area.behaviours)
+    yield "\n### Not asserted\n"
+    yield "| id | why not |"
+    yield "| --- | --- |"
+    reasons = {one.id: one.reason for one in UNPROVEN}
+    yield from (
+        f"| `{name}` | {reasons[name]} |" for names in CATALOGUE.values() for name in names if name in reasons
+    )
 
 
 def _row(one: Behaviour) -> str:
     twin = f"Pod `{one.twin.name}`" if isinstance(one.twin, Scene) else "doctored evidence"
-    cells = (f"`{one.id}`", one.statement, one.source, one.since, ", ".join(one.needs), one.tier, twin)
+    known = "".join(f" Known to deviate: {bug}." for bug in one.known)
+    tier = f"{one.tier}, alone" if one.disruptive else one.tier
+    cells = (
+        f"`{one.id}`",
+        f"{one.statement}{known}",
+        one.source,
+        one.since,
+        ", ".join(one.needs),
+        tier,
+        twin,
+    )
     return f"| {' | '.join(cells)} |"
 
 
