@@ -143,10 +143,18 @@ class Stage:
             return tuple(self.view.timeline(pod) for one in workloads for pod in pods_made(self.view, one))
 
     def with_states_of(self, timeline: Timeline) -> Timeline:
-        """The timeline with the states that were seen of its Pod before the one that it is of."""
+        """The timeline with what was seen of its Pod before the state that it is of."""
+        uid = timeline.pod.uid
         with self._changed:
-            seen = tuple(self.view.versions.get(timeline.pod.uid, ()))
-        return with_states(replace(timeline, versions=(*seen, *timeline.versions)))
+            seen = self.view.timeline(self.view.pods[uid]) if uid in self.view.pods else timeline
+        attempts = {name: {one.number: one for one in found} for name, found in seen.attempts.items()}
+        for name, found in timeline.attempts.items():
+            attempts.setdefault(name, {}).update({one.number: one for one in found})
+        joined = {
+            name: tuple(one for _number, one in sorted(found.items())) for name, found in attempts.items()
+        }
+        versions = (*seen.versions, *timeline.versions)
+        return with_states(replace(timeline, attempts=joined, versions=versions))
 
     def states(self, workloads: Iterable[Workload]) -> dict[str, Mapping[str, Any]]:
         """The last state of each workload that is no Pod, empty where none was seen."""

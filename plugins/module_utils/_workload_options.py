@@ -30,7 +30,7 @@ WORKLOAD_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-INFO_OPTIONS: dict[str, dict[str, Any]] = {
+_LOOK_OPTIONS: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": list(TEMPLATE_PATHS), "default": "Pod"},
     "name": {"type": "str"},
     "namespace": {"type": "str", "default": "default"},
@@ -38,8 +38,10 @@ INFO_OPTIONS: dict[str, dict[str, Any]] = {
     "report": {"type": "path"},
 }
 
+INFO_OPTIONS: dict[str, dict[str, Any]] = {**_LOOK_OPTIONS, "first_lines": {"type": "bool", "default": False}}
+
 ASSERT_OPTIONS: dict[str, dict[str, Any]] = {
-    **INFO_OPTIONS,
+    **_LOOK_OPTIONS,
     "that": {"type": "list", "elements": "dict", "required": True},
     "tie": {"type": "str", "choices": ["fail", "warn", "pass"], "default": "warn"},
 }

@@ -36,6 +36,13 @@ options:
     type: list
     elements: str
     default: []
+  first_lines:
+    description:
+      - Whether to ask the log of each container for the stamp of its first line, which takes a request each. Nothing of
+        what was written is read but the stamp.
+    type: bool
+    default: false
+    version_added: 0.2.0
   report:
     description:
       - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
@@ -98,7 +105,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._result import (
     html_report,
     sayable,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._run import look
+from ansible_collections.podpatterns.core.plugins.module_utils._run import look, with_first_lines
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import INFO_OPTIONS
 
 
@@ -110,6 +117,8 @@ def main() -> None:
     try:
         api = connect(params)
         outcome = look(api, params["kind"], params["namespace"], params["name"], params["label_selectors"])
+        if params["first_lines"]:
+            outcome = with_first_lines(api, outcome)
     except ClusterError as error:
         module.fail_json(msg=str(error), **said)
     for warning in outcome.warnings:

@@ -99,6 +99,27 @@ def test_what_is_not_so_fails_with_one_sentence_and_the_timeline(
     assert "CONTAINER" in told
 
 
+def test_a_look_tells_when_the_first_line_came(space: Space) -> None:
+    given = {
+        "kubeconfig": "{{ kubeconfig }}",
+        "namespace": "{{ namespace }}",
+        "name": "web",
+        "first_lines": True,
+    }
+    attempt = "found.workloads[0].pods[0].containers[0].attempts[0]"
+    asserted = [
+        f"{attempt}.first_line.source == 'log'",
+        f"{attempt}.first_line.earliest >= {attempt}.created.earliest",
+    ]
+    done = space.play(
+        [
+            {"podpatterns.core.workload_info": given, "register": "found"},
+            {"ansible.builtin.assert": {"that": asserted}},
+        ]
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_check_mode_judges_too(space: Space) -> None:
     asserted = {"outcome": {"container": "lonely", "exit_code": 3}}
     given = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.plays import COLLECTIONS, play, run_play, task, unplayable
+from conformance.pods import app, played, pod
 
 POD = {"kind": "Pod", "metadata": {"name": "web"}}
 
@@ -57,3 +58,9 @@ def test_a_play_that_ends_well_has_no_error(tmp_path: Path, monkeypatch: pytest.
 def test_a_machine_without_ansible_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
     assert unplayable().startswith("ansible-playbook is not installed")
+
+
+def test_a_played_scene_has_the_pods_of_its_tasks_and_needs_ansible() -> None:
+    found = played("mine", task("deploy", pod("web", app("main"))), task("deploy", {"kind": "ConfigMap"}))
+    assert (found.name, [one["metadata"]["name"] for one in found.pods]) == ("mine", ["web"])
+    assert "Ansible" in found.needs
