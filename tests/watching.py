@@ -76,19 +76,20 @@ class Namespace:
         raise AssertionError(f"{what}: not so after {self.patience} s")
 
     def needs_its_image(self, which: str, image: str) -> None:
-        """Watch until an init container of the Pods has its image; skip where no registry in reach has that."""
+        """Watch until a container of the Pods has its image; skip where no registry in reach has that."""
 
         def decided(pods: Items) -> bool:
             states = [
                 one["state"]
                 for pod in pods.values()
-                for one in pod["status"].get("initContainerStatuses", ())
+                for kind in ("initContainerStatuses", "containerStatuses")
+                for one in pod["status"].get(kind, ())
             ]
             if any(state.get("waiting", {}).get("reason") in CANNOT_BE_PULLED for state in states):
                 pytest.skip(f"{image} cannot be pulled here")
             return any("waiting" not in state for state in states)
 
-        self.pods(which, decided, f"the init containers of {which} have started")
+        self.pods(which, decided, f"a container of {which} has started")
 
     @contextmanager
     def _lines(self, words: str) -> Iterator[Iterator[str]]:

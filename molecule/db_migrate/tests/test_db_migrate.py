@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import testinfra
 
-KUBECONFIG = os.environ["KUBECONFIG"]
+from tests.watching import Items, Namespace, labelled
+
 NAMESPACE = "podpatterns-db-migrate"
-PATIENCE = 300
-CANNOT_BE_PULLED = ("ErrImagePull", "ImagePullBackOff")
+HERE = Namespace(NAMESPACE, patience=300)
+EXAMPLE = "docker.io/podpatterns/migrations-example:1, which is in the mirror only,"
 
-
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
+kubectl, listed = HERE.kubectl, HERE.listed
 
 
 def sql(statement: str) -> list[str]:
@@ -31,37 +26,10 @@ def sql(statement: str) -> list[str]:
     return told.splitlines()
 
 
-def listed(kind: str, selector: str) -> list[dict[str, Any]]:
-    return list(json.loads(kubectl("get", kind, "--selector", selector, "--output json"))["items"])
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not so after {PATIENCE} s"
-        time.sleep(0.5)
-
-
-def statuses(name: str) -> list[dict[str, Any]]:
-    return [
-        status
-        for pod in listed("pod", f"app={name}")
-        for status in pod["status"].get("initContainerStatuses", ())
-    ]
-
-
 def rolled_out(name: str) -> None:
     """Wait for a Deployment of the image that only the project's own mirror has."""
-
-    def ready() -> bool:
-        reasons = {one["state"].get("waiting", {}).get("reason") for one in statuses(name)}
-        if reasons & set(CANNOT_BE_PULLED):
-            pytest.skip(
-                "docker.io/podpatterns/migrations-example:1 cannot be pulled, it is in the mirror only"
-            )
-        return status(name).get("readyReplicas") == status(name)["replicas"]
-
-    until(ready, f"Deployment {name} ready")
+    HERE.needs_its_image(labelled(f"app={name}"), EXAMPLE)
+    kubectl(f"rollout status deployment {name} --timeout {HERE.patience}s")
 
 
 def status(name: str) -> dict[str, Any]:
@@ -99,11 +67,11 @@ def test_an_old_pod_that_is_replaced_after_that_starts_as_before() -> None:
     kubectl("delete pod", old["name"])
     mine = f"app=shop,pod-template-hash={old['labels']['pod-template-hash']}"
 
-    def replaced() -> bool:
-        pods = [pod for pod in listed("pod", mine) if pod["metadata"]["name"] != old["name"]]
-        return [pod["status"]["containerStatuses"][0]["ready"] for pod in pods] == [True] * 3
+    def replaced(pods: Items) -> bool:
+        others = [pod["status"] for name, pod in pods.items() if name != old["name"]]
+        return [one.get("containerStatuses", [{}])[0].get("ready") for one in others] == [True] * 3
 
-    until(replaced, "three Pods of the old template are ready")
+    HERE.pods(labelled(mine), replaced, "three Pods of the old template are ready")
 
 
 def test_the_job_before_is_gone_and_the_broken_one_says_why_it_failed() -> None:
@@ -122,6 +90,39 @@ def test_three_replicas_waited_for_djangos_one_job() -> None:
     assert len(listed("job", "podpatterns.core/db-migrate=goods")) == 1
 
 
+@pytest.mark.parametrize(("app", "tool"), [("stock", "flyway"), ("bills", "liquibase")])
+def test_replicas_waited_for_the_one_job_of_a_tool_in_java(app: str, tool: str) -> None:
+    (job,) = listed("job", f"podpatterns.core/db-migrate={app}")
+    HERE.needs_its_image(labelled(f"job-name={job['metadata']['name']}"), f"the image of {tool}")
+    kubectl(f"rollout status deployment {app} --timeout {HERE.patience}s")
+    assert sql(f"select name from {app}") == ["one"]
+    assert sql(f"select count(*) from pg_indexes where indexname = '{app}_names'") == ["1"]
+
+
+def test_a_killed_migration_is_left_to_people_and_the_apps_go_on_waiting() -> None:
+    """golang-migrate marks a version before it begins it: whoever comes next finds the mark, and stops."""
+    (job,) = listed("job", "podpatterns.core/db-migrate=parcels")
+    pods = f"job-name={job['metadata']['name']}"
+    working = "select count(*) from pg_stat_activity where query like 'insert into parcels%'"
+    marked = "select version, dirty from parcels_migrations"
+    if sql(working) == ["0"] and sql("select to_regclass('parcels_migrations')") != [""]:
+        assert sql(marked) == ["2|t"], "an earlier run of this test has killed it"
+    else:
+        HERE.until(lambda: sql(working) == ["1"], lambda: "no migration is at work")
+        (pod,) = listed("pod", pods)
+        kubectl(f"delete pod {pod['metadata']['name']} --force --grace-period=0")
+    kubectl(f"wait --for=condition=Failed job/{job['metadata']['name']} --timeout={HERE.patience}s")
+    assert sql(working) == ["0"], "the server has given up what was killed"
+    assert sql(marked) == ["2|t"]
+    assert sql("select count(*) from parcels") == ["0"], "nothing of it is there"
+    last = max(listed("pod", pods), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    ended = last["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert ended["exitCode"] == 3, "what a person must mend is not tried again"
+    assert "left version 2 dirty (see what of it is there, mend that by hand, then tell" in ended["message"]
+    apps = [pod["status"]["phase"] for pod in listed("pod", "app=parcels")]
+    assert apps == ["Pending", "Pending"]
+
+
 def test_no_manifest_holds_the_password() -> None:
     told = kubectl("get deployments,jobs,pods --output json")
     assert "only-an-example" not in told.replace('SECRET_KEY = \\"only-an-example\\"', "")
@@ -130,9 +131,8 @@ def test_no_manifest_holds_the_password() -> None:
 def test_five_at_once_applied_each_migration_once_and_a_killed_one_was_done_by_the_next() -> None:
     """The update's first Pod hangs in its migration; it is killed, and the other one does it whole."""
     hanging = "select count(*) from pg_stat_activity where query like 'select pg_sleep(case%'"
-    if any(one["state"].get("waiting", {}).get("reason") in CANNOT_BE_PULLED for one in statuses("orders")):
-        pytest.skip("docker.io/podpatterns/migrations-example:1 cannot be pulled, it is in the mirror only")
-    until(lambda: sql(hanging) == ["1"], "a migration hangs")
+    HERE.needs_its_image(labelled("app=orders"), EXAMPLE)
+    HERE.until(lambda: sql(hanging) == ["1"], lambda: "no migration hangs")
     assert Counter(sql("select migration from applied")) == Counter(["one", "two"])
     (holder,) = sql(
         "select distinct application_name from pg_stat_activity join pg_locks using (pid)"
@@ -141,8 +141,7 @@ def test_five_at_once_applied_each_migration_once_and_a_killed_one_was_done_by_t
     sql("insert into attempts values (1)")
     kubectl("delete pod", holder, "--force --grace-period=0")
     rolled_out("orders")
-    until(lambda: status("orders").get("updatedReplicas") == 5, "all five are of the new template")
-    rolled_out("orders")
+    assert status("orders")["updatedReplicas"] == 5
     assert Counter(sql("select migration from applied")) == Counter(["one", "two", "three"])
     assert sql(hanging) == ["0"], "the server has given up what was killed"
 
@@ -152,7 +151,22 @@ def test_a_rollback_of_the_app_starts_on_the_newer_schema() -> None:
     rolled_out("orders")
     kubectl("scale deployment orders --replicas 1")
     kubectl("rollout undo deployment orders")
-    kubectl("rollout status deployment orders", f"--timeout {PATIENCE}s")
+    kubectl("rollout status deployment orders", f"--timeout {HERE.patience}s")
     told = kubectl("logs --selector app=orders --container db-migrate --tail -1 --prefix=false")
     assert "the schema is at revision three, newer than two" in told
     assert Counter(sql("select migration from applied")) == Counter(["one", "two", "three"])
+
+
+def test_each_replica_started_on_the_schema_that_it_waited_for(lifecycle_assert: Callable[..., None]) -> None:
+    running = [
+        pod["metadata"]["name"] for pod in listed("pod", "app=shop") if pod["status"]["phase"] == "Running"
+    ]
+    assert len(running) == 3, "another one waits for the broken migration"
+    for pod in running:
+        lifecycle_assert(
+            {"outcome": {"container": "db-migrate", "exit_code": 0}},
+            {"before": ["db-migrate.finished", "shop.started"]},
+            {"before_ready": "db-migrate"},
+            name=pod,
+            namespace=NAMESPACE,
+        )

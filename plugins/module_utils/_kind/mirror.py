@@ -120,7 +120,7 @@ def _start(builder: Builder, network: str) -> tuple[str, bool]:
 
 
 def _await_answer(builder: Builder, address: str) -> None:
-    # It is on loopback, where no proxy helps.
+    # Nobody tells when a server begins to answer, so it is asked. It is on loopback, where no proxy helps.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_TIMEOUT
     while True:

@@ -15,7 +15,8 @@ DEFAULT_IMAGES: dict[str, str] = {
     "python": "docker.io/library/python:3-slim",
     "golang-migrate": "docker.io/migrate/migrate:v4.20.1",
     "flyway": "docker.io/flyway/flyway:12",
-    "liquibase": "docker.io/liquibase/liquibase:5",
+    # The last one under an open-source licence.
+    "liquibase": "docker.io/liquibase/liquibase:4.33",
     "otel-collector": "docker.io/otel/opentelemetry-collector-contrib:0.165.0",
     "fluentd": "docker.io/fluent/fluentd:v1.19.3-debian-2.2",
     "fluent-bit": "docker.io/fluent/fluent-bit:5.1.1",
