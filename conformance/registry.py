@@ -129,6 +129,7 @@ class Area:
 
 AREA_FILES = (
     "test_start_order",
+    "test_failure_and_restart",
     "test_shared_volumes",
     "test_shared_network",
     "test_seed",

@@ -17,6 +17,14 @@ class Unproven:
 UNPROVEN: tuple[Unproven, ...] = (
     # start order
     # failure and restart
+    Unproven(
+        "fail-crashloop-node-cap",
+        "It takes a node whose kubelet is configured to let containers wait for less than it does by default.",
+    ),
+    Unproven(
+        "fail-crashloop-reduced-default",
+        "It takes an alpha feature gate of the kubelet, which Kubernetes 1.36 has off by default.",
+    ),
     # restart rules
     # restart of all containers
     # resources
@@ -32,7 +40,12 @@ UNPROVEN: tuple[Unproven, ...] = (
         "It takes a RuntimeClass, an object of the whole cluster, with an overhead.",
     ),
     # resize
+    Unproven(
+        "resize-plain-init-rejected",
+        "It is a promise of versions before 1.36, which resizes init containers too.",
+    ),
     # probes
+    Unproven("probe-mutable", "Kubernetes 1.36 has no way to change the probes of a Pod that lives."),
     # termination
     Unproven(
         "term-stopsignal-spec",
