@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import testinfra
 from testinfra.host import Host
 
+from tests.watching import Namespace, labelled
+
 KUBECONFIG = os.environ["KUBECONFIG"]
 NAMESPACE = "podpatterns-fetch-config"
-PATIENCE = 90
+HERE = Namespace(NAMESPACE, patience=90)
 
-
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
+kubectl = HERE.kubectl
 
 
 def pod(name: str) -> dict[str, Any]:
@@ -66,10 +66,23 @@ def test_a_watch_brings_a_change_of_the_config_map(sources: Host) -> None:
     kubectl("patch configmap live --patch", f"'{patch}'")
     # The kubelet looks at a Pod's volumes about once a minute, and at once when the Pod itself changes.
     kubectl("annotate pod sources --overwrite", f"podpatterns.test/look={wanted}")
-    deadline = time.monotonic() + PATIENCE
-    while (found := sources.check_output("cat /srv/live/level")) != wanted:
-        assert time.monotonic() < deadline, f"{found!r} is still there, {wanted!r} never came"
-        time.sleep(0.5)
+
+    def found() -> str:
+        return str(sources.check_output("cat /srv/live/level"))
+
+    HERE.until(lambda: found() == wanted, lambda: f"{found()!r} is still there, {wanted!r} never came")
+
+
+def test_git_is_read_by_ssh_from_the_server_that_is_known_and_from_no_other() -> None:
+    HERE.needs_its_image(
+        labelled("app=ssh-git"), "docker.io/podpatterns/git-ssh-example:1, in the mirror only,"
+    )
+    ended = "wait --for=jsonpath='{.status.phase}'"
+    kubectl(f"{ended}=Succeeded pod/ssh-reader --timeout={HERE.patience}s")
+    assert kubectl("logs ssh-reader --container app") == "by-ssh"
+    kubectl(f"{ended}=Failed pod/ssh-misled --timeout={HERE.patience}s")
+    (fetch,) = pod("ssh-misled")["status"]["initContainerStatuses"]
+    assert "Host key verification failed" in fetch["state"]["terminated"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +101,16 @@ def test_an_app_whose_files_are_not_right_never_started(name: str, sentence: str
     assert sentence in fetch["state"]["terminated"]["message"]
     assert app["state"] == {"waiting": {"reason": "PodInitializing"}}
     assert not app.get("containerID")
+
+
+def test_the_settings_were_there_before_the_server_on_a_volume_of_both(
+    lifecycle_assert: Callable[..., None],
+) -> None:
+    lifecycle_assert(
+        {"outcome": {"container": "fetch-config", "exit_code": 0}},
+        {"before": ["fetch-config.finished", "web.started"]},
+        {"shares_volume": ["fetch-config", "web"]},
+        kind="Deployment",
+        name="web",
+        namespace=NAMESPACE,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,15 +11,14 @@ from urllib.parse import quote
 import pytest
 import testinfra
 
+from tests.watching import Namespace
+
 KUBECONFIG = os.environ["KUBECONFIG"]
 NAMESPACE = "podpatterns-metrics"
-PATIENCE = 90
+HERE = Namespace(NAMESPACE, patience=90)
 MODES = ["native", "classic"]
 
-
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
+kubectl, until = HERE.kubectl, HERE.until
 
 
 def asked(path: str) -> Any:
@@ -34,13 +32,6 @@ def samples(query: str) -> dict[tuple[str, str], float]:
     """The values of a query, by the job that scraped and the app."""
     found = asked(f"query?query={quote(query)}")["result"]
     return {(one["metric"]["job"], one["metric"]["app"]): float(one["value"][1]) for one in found}
-
-
-def until(holds: Callable[[], bool], what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.5)
 
 
 def pod(mode: str) -> dict[str, Any]:
@@ -88,3 +79,10 @@ def test_nginx_tells_its_status_on_loopback_alone() -> None:
         f" curl --silent --max-time 5 http://{address}:8081/stub_status"
     )
     assert refused.rc == 7, "curl's word for a refused connection"
+
+
+def test_the_exporter_lives_beside_the_server(lifecycle_assert: Callable[..., None]) -> None:
+    beside = ({"overlap": ["metrics", "nginx"]}, {"shares_network": ["metrics", "nginx"]})
+    first = {"before": ["metrics.started", "nginx.started"]}
+    lifecycle_assert(*beside, first, kind="Deployment", name="native", namespace=NAMESPACE)
+    lifecycle_assert(*beside, kind="Deployment", name="classic", namespace=NAMESPACE)
