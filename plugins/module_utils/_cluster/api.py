@@ -128,6 +128,18 @@ class Api:
     def _data(
         self, method: str, path: str, query: Query, body: Any, content_type: str | None, accept: str
     ) -> bytes:
+        until = min(time.monotonic() + self._patience, self._deadline)
+        while True:
+            try:
+                return self._data_once(method, path, query, body, content_type, accept)
+            except NotConnected:
+                if time.monotonic() + PAUSE_SECONDS > until:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+
+    def _data_once(
+        self, method: str, path: str, query: Query, body: Any, content_type: str | None, accept: str
+    ) -> bytes:
         seconds = max(min(READ_SECONDS, self._deadline - time.monotonic()), 0.1)
         answer = self._send(method, path, query, body, content_type, seconds, accept)
         try:

@@ -159,6 +159,18 @@ def test_a_busy_server_is_not_waited_for_beyond_the_deadline(server: FakeApi) ->
         server.client().until(time.monotonic() + 5).request("get", PODS)
 
 
+def test_a_patient_caller_asks_again_until_the_server_is_back(server: FakeApi) -> None:
+    server.fault("GET", PODS, drops, times=2)
+    assert server.client().patient(30.0).request("get", PODS)["items"] == []
+    assert len(server.calls("GET", PODS)) == 3
+
+
+def test_patience_has_an_end(server: FakeApi) -> None:
+    server.fault("GET", PODS, drops)
+    with pytest.raises(NotConnected):
+        server.client().patient(0.5).request("get", PODS)
+
+
 def test_every_request_is_counted_whatever_became_of_it(server: FakeApi) -> None:
     server.fault("GET", "pods", drops, times=1)
     api = server.client()
