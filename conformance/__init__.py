@@ -4,7 +4,12 @@ registry    what a behaviour is, and where all of them are found
 pods        Pods and scenes, declared in a line a container; script has the shell words that they speak
 claims      what a timeline must show, and the finding: yes, no, or no telling
 needs       what a cluster must have for some behaviours, and how it is asked
-lab         runs scenes in namespaces of its own; evidence gathers what they left
-plugin      pytest: options, fixtures, exit codes; reporting has the words
+deeds       what is done to Pods, declared; acting does it
+schedule    which scenes are on when; room says how many Pods at once, selection which behaviours at all
+lab         plays scenes in the run's namespaces, those of premises; following waits, evidence gathers what they left
+plugin      pytest: options, fixtures, exit codes; workers for pytest-xdist, fixtures for other suites' tests
+record      what a run found, as data; recording gathers it, reports/ and reporting put it into words
+catalogue   the ids of all behaviours that the project knows of; unproven has those that nothing asserts
+compare     what differs between runs
 test_*      one file an area: its behaviours, each with the wrong twin that its check must catch
 """

@@ -31,6 +31,13 @@ def test_what_a_cluster_breaks_deviates_and_nothing_else(lab: Lab, tmp_path: Pat
     assert found == {**dict.fromkeys(fault.red, "deviates"), **dict.fromkeys(fault.green, "conforms")}
 
 
+def test_the_documentation_has_this_very_table() -> None:
+    page = (ROOT / "docs" / "conformance.md").read_text()
+    for fault in FAULTS:
+        red, green = (", ".join(f"`{name}`" for name in names) for names in (fault.red, fault.green))
+        assert f"| {fault.words} | {red} | {green} |\n" in page
+
+
 def _judged(lab: Lab, run_id: str, fault: Fault, directory: Path) -> dict[str, str]:
     """What the suite says of the behaviours that the fault is about, and of some that it is not."""
     chosen = [word for name in (*fault.red, *fault.green) for word in ("--behaviour", name)]
