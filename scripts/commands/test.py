@@ -114,7 +114,7 @@ class Parts:
         """what Kubernetes promises on init containers and sidecars, on the same cluster"""
         if not self.cluster.up():
             return False
-        report = f"--junitxml={LOGS / 'conformance.xml'}"
+        report = f"--report-dir={LOGS / 'conformance'}"
         return self._pytest("conformance tests", ["conformance", report, "--quiet"], self.cluster.env())
 
     def _pytest(self, title: str, arguments: list[str], env: dict[str, str] | None = None) -> bool:
