@@ -11,7 +11,9 @@ import pytest
 from conformance.compare import DIFFERENT, USAGE, differences, main, table
 from conformance.record import Entry, Figures, Run, as_data
 
-SERIAL = Entry("order-serial", "start order", "One after the other.", "docs", "1.6", "api", verdict="conforms")
+SERIAL = Entry(
+    "order-serial", "start order", "One after the other.", "docs", "1.6", "api", verdict="conforms"
+)
 PROBE = replace(SERIAL, id="probe-recovers")
 HANGS = replace(PROBE, verdict="deviates", findings=(("no", "the app did not start"), ("yes", "it ran")))
 LACKING = replace(PROBE, verdict="not applicable", reason="the server drops the field")
