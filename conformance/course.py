@@ -12,6 +12,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
     Order,
     order,
 )
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Claim, Finding, Life, Moment, Test, states
 from conformance.registry import Doctor
@@ -171,3 +172,21 @@ def backwards(life: Life) -> Life:
     """The evidence as it would be had all come the other way round."""
     turned = (replace(one, versions=tuple(reversed(one.versions))) for one in life.timelines)
     return replace(life, timelines=tuple(turned))
+
+
+def earlier(container: str, event: str, seconds: float) -> Doctor:
+    """The evidence as it would be had the container said this event so many seconds earlier."""
+
+    def told(line: Line) -> Line:
+        stamp = next(stamps_in([line]), None)
+        if line.container != container or stamp is None or stamp.event != event:
+            return line
+        return replace(
+            line, text=f"@ {stamp.at.earliest - seconds:.2f} {stamp.event} {stamp.detail}".rstrip()
+        )
+
+    def doctored(life: Life) -> Life:
+        changed = (replace(one, lines=tuple(map(told, one.lines))) for one in life.timelines)
+        return replace(life, timelines=tuple(changed))
+
+    return doctored

@@ -21,16 +21,23 @@ from conformance.pods import (
     IMAGE_VOLUMES,
     NATIVE_SIDECARS,
     POD_RESOURCES,
+    RESIZE,
+    RESIZE_OF_INITS,
+    RESTARTS_OF_ALL,
     ROLES,
     SLEEP_HOOKS,
     Manifest,
     app,
     dressed,
+    init,
     pod,
     sidecar,
 )
 
 FILE_KEY = {"volumeName": "files", "path": "env", "key": "GREETING"}
+RESIZED = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
+RESTART_ALL = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}
+
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -95,6 +102,18 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     POD_RESOURCES: KeptField(
         pod("asks-for-pod-resources", app("main"), resources={"requests": {"cpu": "1m"}}),
         ("spec", "resources"),
+    ).unmet,
+    RESIZE: KeptField(
+        pod("asks-for-resize", sidecar("helper", resizePolicy=RESIZED), app("main")),
+        ("spec", "initContainers", 0, "resizePolicy"),
+    ).unmet,
+    RESIZE_OF_INITS: KeptField(
+        pod("asks-for-resize-of-inits", init("early", resizePolicy=RESIZED), app("main")),
+        ("spec", "initContainers", 0, "resizePolicy"),
+    ).unmet,
+    RESTARTS_OF_ALL: KeptField(
+        pod("asks-for-restarts-of-all", app("main", restartPolicy="Never", restartPolicyRules=[RESTART_ALL])),
+        ("spec", "containers", 0, "restartPolicyRules", 0),
     ).unmet,
     DEFAULT_STORAGE: _no_default_storage,
     ROLES: lambda _api: unplayable(),

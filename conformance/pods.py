@@ -33,9 +33,12 @@ DEFAULT_STORAGE = "default StorageClass"
 # And what the machine must have that the suite runs on.
 ROLES = "Ansible"
 CONTAINER_POLICIES = "ContainerRestartRules"
-ENV_FILES = "EnvFiles"
 SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
+RESTARTS_OF_ALL = "RestartAllContainersOnContainerExits"
+ENV_FILES = "EnvFiles"
 POD_RESOURCES = "PodLevelResources"
+RESIZE = "InPlacePodVerticalScaling"
+RESIZE_OF_INITS = "InPlacePodVerticalScalingInitContainers"
 
 SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
 # Any user but root will do; this one is nobody in most images.
@@ -206,8 +209,15 @@ class Scene:
             NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
             CONTAINER_POLICIES: any(_has_own_policy(one) for spec in specs for one in containers(spec)),
             ENV_FILES: any(_reads_a_file(one) for spec in specs for one in containers(spec)),
+            RESTARTS_OF_ALL: any(_restarts_all(one) for spec in specs for one in containers(spec)),
             SLEEP_HOOKS: any(_sleeps(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),
+            RESIZE: any("resizePolicy" in one.spec for spec in specs for one in containers(spec)),
+            RESIZE_OF_INITS: any(
+                one.role is Role.INIT and "resizePolicy" in one.spec
+                for spec in specs
+                for one in containers(spec)
+            ),
             POD_RESOURCES: any("resources" in spec for spec in specs),
             ROLES: bool(self.play),
             DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
@@ -226,6 +236,11 @@ def _has_own_policy(container: Container) -> bool:
 
 def _reads_a_file(container: Container) -> bool:
     return any("fileKeyRef" in entry.get("valueFrom", {}) for entry in container.spec.get("env", ()))
+
+
+def _restarts_all(container: Container) -> bool:
+    rules = container.spec.get("restartPolicyRules", ())
+    return any(one["action"] == "RestartAllContainers" for one in rules)
 
 
 def _sleeps(container: Container) -> bool:

@@ -137,6 +137,8 @@ AREA_FILES = (
     "test_image_pull",
     "test_resources",
     "test_status",
+    "test_probes",
+    "test_resize",
     "test_jobs",
     "test_namespaces_and_security",
     "test_termination",
