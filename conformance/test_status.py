@@ -218,7 +218,7 @@ def observed(name: str, *deeds: Deed, generation: int) -> Scene:
 
 
 def _observes(found: Mapping[str, Any]) -> bool:
-    return found["metadata"]["generation"] == found["status"]["observedGeneration"] == 2
+    return bool(found["metadata"]["generation"] == found["status"]["observedGeneration"] == 2)
 
 
 def fails_at_first(name: str, *words: str) -> Scene:
