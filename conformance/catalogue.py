@@ -319,4 +319,5 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
 }
 
-IDS = frozenset(name for names in CATALOGUE.values() for name in names)
+ALL_IDS = tuple(name for names in CATALOGUE.values() for name in names)
+IDS = frozenset(ALL_IDS)

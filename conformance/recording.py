@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.drawing import svg
+from conformance.catalogue import ALL_IDS
 from conformance.claims import Judgement
 from conformance.record import Entry, Figures, Run, as_data, joined, judged
 from conformance.reports import html, summary
@@ -23,6 +24,8 @@ except ImportError:  # check_directory() says so before the run
 
 ENTRY = pytest.StashKey[Entry]()
 DRAWINGS = pytest.StashKey[list[str]]()
+# Evidence comes in any order; reports keep to the catalogue's, those of the project's own areas last.
+PLACES = {name: place for place, name in enumerate(ALL_IDS)}
 # Under this name a report carries what was noted, and a worker's last word the figures.
 CARRIED = "conformance"
 
@@ -74,7 +77,8 @@ class Recorder:
     def run(self) -> Run:
         """All that is known by now."""
         started = self.started.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return Run(started, self.version, self.options, joined(self.figures), tuple(self._entries.values()))
+        entries = sorted(self._entries.values(), key=lambda entry: PLACES.get(entry.id, len(PLACES)))
+        return Run(started, self.version, self.options, joined(self.figures), tuple(entries))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test noted."""

@@ -33,7 +33,7 @@ def figures(run: Run) -> Iterator[str]:
 def _spent(took: Figures) -> str:
     whole = sum(took.spent.values())
     shares = sorted(took.spent.items(), key=lambda item: -item[1])
-    return ", ".join(f"{phase} {seconds / whole:.0%}" for phase, seconds in shares if whole and seconds)
+    return ", ".join(f"{phase} {seconds / whole:.0%}" for phase, seconds in shares if seconds > whole / 200)
 
 
 def _duration(seconds: float) -> str:
