@@ -157,6 +157,8 @@ class Lab:
         try:
             with place.lock:
                 if place.stage is None:
+                    if self.closed:
+                        raise ClusterError(self.closed)
                     self._make(place)
                     place.stage = Stage(self.api, place.name, place.kinds).__enter__()
             yield place.stage
@@ -319,6 +321,7 @@ class Lab:
 
     def close(self) -> None:
         """Leave every place, wait until all that was made is gone, and tell what stays behind."""
+        self.closed = self.closed or "the run was ended"
         for place in self._places.values():
             with place.lock:
                 if place.turns and place.stage is not None:
