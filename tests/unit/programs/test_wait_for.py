@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
 import importlib
 import ipaddress
 import json
-import os
 import pkgutil
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -28,6 +29,7 @@ import pytest
 from ansible_collections.podpatterns.core.plugins.module_utils import _programs
 from ansible_collections.podpatterns.core.plugins.module_utils._programs import wait_for as program
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.postgres import (
+    SSL_REQUEST,
     Address,
     Connection,
     ServerError,
@@ -296,28 +298,39 @@ def test_a_server_that_is_not_there_is_told(password: Path) -> None:
 
 @pytest.fixture
 def with_tls(server: Server, authority: Authority) -> Iterator[Server]:
-    """The same server, for a while with a certificate for 127.0.0.1."""
-    for source, name in ((authority.certificate, "server.crt"), (authority.key, "server.key")):
-        shutil.copy(source, server.data / name)
-        (server.data / name).chmod(0o600)
-        if os.getuid() == 0:
-            shutil.chown(server.data / name, "nobody")
-    turn_tls(server, "on")
-    yield server
-    turn_tls(server, "off")
+    """The same server behind one that speaks TLS for it, as a pooler does: the packaged PostgreSQL is built without."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+
+    class Front(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            near: socket.socket = self.request
+            if near.recv(len(SSL_REQUEST), socket.MSG_PEEK) == SSL_REQUEST:
+                near.recv(len(SSL_REQUEST))
+                near.sendall(b"S")
+                try:
+                    near = context.wrap_socket(near, server_side=True)
+                except ssl.SSLError:
+                    return  # the client does not trust us
+            with near, socket.create_connection(("127.0.0.1", server.port)) as far:
+                answers = threading.Thread(target=pass_on, args=(far, near), daemon=True)
+                answers.start()
+                pass_on(near, far)
+                answers.join(10)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Front) as front:
+        front.daemon_threads = True
+        threading.Thread(target=front.serve_forever, args=(0.01,), daemon=True).start()
+        yield Server(front.server_address[1], server.data)
+        front.shutdown()
 
 
-def turn_tls(server: Server, word: str) -> None:
-    session = Connection(Address("127.0.0.1", server.port, "shop", "shop", PASSWORD))
-    session.query(f"alter system set ssl = {word}")
-    session.query("select pg_reload_conf()")
-    session.close()
-    for _attempt in range(1000):
-        fresh = Connection(Address("127.0.0.1", server.port, "shop", "shop", PASSWORD))
-        fresh.close()
-        if fresh.tls is (word == "on"):
-            return
-    raise AssertionError(f"the server did not turn TLS {word}")
+def pass_on(source: socket.socket, sink: socket.socket) -> None:
+    """Everything, until one of the two ends."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.parametrize("sslmode", ["prefer", "require", "verify-ca", "verify-full"])
