@@ -58,7 +58,7 @@ class Following:
 
     def follow(self, grace: float) -> list[Result]:
         """Wait until each has reached the goal, or cannot; trouble that may heal is given grace, in seconds."""
-        watcher = _Watcher([one for one in self.workloads if one.goal != "exists"], grace)
+        watcher = Watcher([one for one in self.workloads if one.goal != "exists"], grace)
         began = time.monotonic()
         missed = ""
         try:
@@ -74,7 +74,7 @@ class Following:
 
 
 @dataclass
-class _Watcher:
+class Watcher:
     """How workloads stand. A goal once reached stays reached, but for ready, which is a state."""
 
     workloads: Sequence[Workload]
