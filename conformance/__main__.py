@@ -9,7 +9,7 @@ import pytest
 
 def main() -> int:
     """Run it and return its exit code."""
-    plugins = ["-p", "conformance.plugin", "-p", "conformance.workers"]
+    plugins = ["-p", "conformance.workers", "-p", "conformance.plugin"]
     return pytest.main([*plugins, "-o", "junit_family=xunit1", "--pyargs", "conformance", *sys.argv[1:]])
 
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ("conformance.plugin", "conformance.workers")
+pytest_plugins = ("conformance.workers", "conformance.plugin")

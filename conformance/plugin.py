@@ -32,7 +32,7 @@ from conformance.lab import Lab, Settings
 from conformance.pods import Scene
 from conformance.premises import sweep
 from conformance.record import NOT_APPLICABLE, SLOWEST, Figures, entry_of
-from conformance.recording import CARRIED, Recorder, carry, check_directory, note
+from conformance.recording import CARRIED, Recorder, carry, check_directory, note, note_failure
 from conformance.registry import TIERS, Area, Behaviour, as_known
 from conformance.reporting import report
 from conformance.room import NoNodes, room_for
@@ -540,9 +540,13 @@ def catch(area: Area, behaviour: Behaviour, judgement: Judgement) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send what the test noted along with its last report."""
     found = yield
+    if call.excinfo is not None and "verdict" in getattr(item, "fixturenames", ()):
+        note_failure(item, call.excinfo.exconly())
     carry(item, found)
     return found
 

@@ -37,6 +37,13 @@ def note(item: pytest.Item, entry: Entry, found: Judgement | None = None) -> Non
         item.stash[DRAWINGS] = [svg(one, standalone=False) for one in found.life.timelines]
 
 
+def note_failure(item: pytest.Item, error: str) -> None:
+    """Keep why there is no judgement, where the test of a promise ended without one."""
+    entry = item.stash.get(ENTRY, None)
+    if entry is not None and not entry.findings and not entry.reason:
+        item.stash[ENTRY] = replace(entry, reason=error.splitlines()[0])
+
+
 def carry(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put what was noted into the test's last report, in a shape that a worker can send."""
     entry = item.stash.get(ENTRY, None)
@@ -77,7 +84,9 @@ class Recorder:
     def run(self) -> Run:
         """All that is known by now."""
         started = self.started.isoformat(timespec="seconds").replace("+00:00", "Z")
-        entries = sorted(self._entries.values(), key=lambda entry: PLACES.get(entry.id, len(PLACES)))
+        # Of a run that was interrupted some twins may be known, and not the promise.
+        told = [entry for entry in self._entries.values() if entry.findings or entry.reason]
+        entries = sorted(told, key=lambda entry: PLACES.get(entry.id, len(PLACES)))
         return Run(started, self.version, self.options, joined(self.figures), tuple(entries))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
