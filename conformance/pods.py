@@ -188,8 +188,11 @@ class Scene:
     @property
     def pods(self) -> tuple[Manifest, ...]:
         """The Pods among the manifests, and what makes Pods."""
-        played = (manifest for task in self.play for manifest in task.definition)
-        return tuple(one for one in (*self.manifests, *played) if is_workload(one))
+        # Tasks of a play may be on the same Pod.
+        played = {
+            (one["kind"], one["metadata"]["name"]): one for task in self.play for one in task.definition
+        }
+        return tuple(one for one in (*self.manifests, *played.values()) if is_workload(one))
 
     @property
     def name(self) -> str:

@@ -133,6 +133,7 @@ AREA_FILES = (
     "test_shared_volumes",
     "test_shared_network",
     "test_seed",
+    "test_roles",
     "test_validation",
     "test_image_pull",
     "test_resources",

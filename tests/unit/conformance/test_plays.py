@@ -60,7 +60,10 @@ def test_a_machine_without_ansible_says_so(tmp_path: Path, monkeypatch: pytest.M
     assert unplayable().startswith("ansible-playbook is not installed")
 
 
+SETTINGS = {"kind": "ConfigMap", "metadata": {"name": "web"}}
+
+
 def test_a_played_scene_has_the_pods_of_its_tasks_and_needs_ansible() -> None:
-    found = played("mine", task("deploy", pod("web", app("main"))), task("deploy", {"kind": "ConfigMap"}))
+    found = played("mine", task("deploy", pod("web", app("main"))), task("deploy", SETTINGS))
     assert (found.name, [one["metadata"]["name"] for one in found.pods]) == ("mine", ["web"])
     assert "Ansible" in found.needs
