@@ -130,6 +130,8 @@ class Area:
 AREA_FILES = (
     "test_start_order",
     "test_failure_and_restart",
+    "test_restart_rules",
+    "test_restart_of_all_containers",
     "test_shared_volumes",
     "test_shared_network",
     "test_seed",
@@ -145,6 +147,7 @@ AREA_FILES = (
     "test_termination",
     "test_deadlines_and_eviction",
     "test_ephemeral_containers",
+    "test_env_from_files",
     "test_controllers",
 )
 

@@ -15,6 +15,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
     PodFacts,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Instant, Order
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Attempt
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS
 from conformance.claims import Claim, Finding, Life, Moment, Test, the
@@ -37,14 +38,19 @@ def at_first(line: str) -> str:
 
 
 def willing(manifest: Manifest) -> dict[str, Any]:
-    """The Pod, of whose containers each attempt leaves its stamps in the status."""
+    """The Pod, of whose containers each attempt leaves its stamps in the status, unless it has a WILL of its own."""
     spec = dict(manifest["spec"])
     for spec_list in SPEC_LISTS:
         if spec_list in spec:
             spec[spec_list] = [
-                {**one, "env": [*one.get("env", ()), value("WILL", WILL)]} for one in spec[spec_list]
+                one if _has_will(one) else {**one, "env": [*one.get("env", ()), value("WILL", WILL)]}
+                for one in spec[spec_list]
             ]
     return {**manifest, "spec": spec}
+
+
+def _has_will(container: Mapping[str, Any]) -> bool:
+    return any(one["name"] == "WILL" for one in container.get("env", ()))
 
 
 # --- scenes -------------------------------------------------------------------------------------
@@ -176,16 +182,18 @@ def says_in(container: str, attempt: int, event: str, detail: str) -> Claim:
     return claim
 
 
-def says_alike(container: str, event: str, attempts: int = 2) -> Claim:
-    """The first attempts of the container, so many, all said this event with the same detail."""
-    wanted = f"all attempts of {container} say {event!r} alike"
+def says_alike(container: str, event: str, times: int = 2) -> Claim:
+    """The container said this event so many times or more, and each time with the same detail."""
+    wanted = f"{container} says {event!r} alike {times} times"
 
     def claim(life: Life) -> Finding:
-        said = [set(_details(life, container, event, number)) for number in range(attempts)]
-        if not all(said):
-            return Finding(Order.TIE, f"{wanted}: not all of them were heard")
-        told = ", ".join(sorted(set().union(*said)))
-        return Finding(Order.YES if len(set().union(*said)) == 1 else Order.NO, f"{wanted}: {told}")
+        said = life.stamps(container, event)
+        details = sorted({one.detail for one in said})
+        if len(details) > 1:
+            return Finding(Order.NO, f"{wanted}: it said {', '.join(details)}")
+        heard = len({one.at.earliest for one in said})  # a line may be there twice
+        told = f"{wanted}: {', '.join(details)}, heard {heard} times"
+        return Finding(Order.YES if heard >= times else Order.TIE, told)
 
     return claim
 
@@ -209,20 +217,19 @@ def leaves_message(container: str, wanted: str, test: Callable[[str], bool]) -> 
     return claim
 
 
-def heard_alike(life: Life, event: str) -> Life:
-    """The evidence, had the last attempt of each container said something else than those before."""
+def heard_otherwise(life: Life, container: str, event: str) -> Life:
+    """The evidence, had the container said this event with another detail after the first time."""
+    first = life.stamp(container, event)
+
+    def doctored(line: Line) -> Line:
+        stamp = next(stamps_in([line]), None)
+        if stamp is None or first is None or (stamp.container, stamp.event) != (container, event):
+            return line
+        return replace(line, text=f"{line.text}-not") if stamp.at.earliest > first.at.earliest else line
+
     return replace(
         life,
-        timelines=tuple(
-            replace(
-                line,
-                lines=tuple(
-                    replace(one, text=f"{one.text}-not") if one.attempt and f" {event} " in one.text else one
-                    for one in line.lines
-                ),
-            )
-            for line in life.timelines
-        ),
+        timelines=tuple(replace(one, lines=tuple(map(doctored, one.lines))) for one in life.timelines),
     )
 
 

@@ -53,6 +53,7 @@ from conformance.restarting import (
     until_over,
     willing,
 )
+from conformance.script import WILL
 
 DEBUG_DOCS = "Kubernetes documentation, Determine the Reason for Pod Failure"
 NODE_TESTS = "Kubernetes' own node tests"
@@ -255,15 +256,13 @@ LONG = "head -c 9000 /dev/zero | tr '\\0' x"
 
 def _messages(name: str, path: str, policy: str) -> Scene:
     """Containers that leave messages, by no way but those that Kubernetes knows of."""
-    here = {"terminationMessagePath": "/dev/termination-log", "env": [value("WILL", "")]}
-    fallback = {"terminationMessagePolicy": policy, "env": [value("WILL", "")]}
     return scene(
         pod(
             name,
-            init("early", f"echo '{ANSWER}' > {path}", **here),
-            init("wordy", f"{LONG} > {path}", **here),
-            app("crash", f"echo '{LAST_WORDS}'", "exit 1", **fallback),
-            app("calm", f"echo '{LAST_WORDS}'", "exit 0", **fallback),
+            init("early", f"echo '{ANSWER}' > {path}"),
+            init("wordy", f"{LONG} > {path}"),
+            app("crash", f"echo '{LAST_WORDS}'", "exit 1", terminationMessagePolicy=policy),
+            app("calm", f"echo '{LAST_WORDS}'", "exit 0", terminationMessagePolicy=policy),
         ),
         deeds=(until_over(),),
     )
@@ -560,7 +559,7 @@ AREA = Area(
             " wrote nothing it may be the end of its log.",
             source=DEBUG_DOCS,
             since="1.6",
-            scene=_messages("messages", "/dev/termination-log", "FallbackToLogsOnError"),
+            scene=_messages("messages", WILL, "FallbackToLogsOnError"),
             shows=(
                 leaves_message("early", f"is {ANSWER}", lambda text: text.strip() == ANSWER),
                 leaves_message("wordy", "is 4096 bytes at most", lambda text: 0 < len(text) <= 4096),

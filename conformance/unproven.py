@@ -27,6 +27,11 @@ UNPROVEN: tuple[Unproven, ...] = (
     ),
     # restart rules
     # restart of all containers
+    Unproven(
+        "rac-backoff",
+        "Kubernetes 1.36 does not do what its KEP says: the second restart of all comes at once, as what the back-off"
+        " goes by is removed with the containers.",
+    ),
     # resources
     Unproven(
         "res-hpa-includes-sidecars", "It takes a metrics server, which a cluster need not have, and minutes."
