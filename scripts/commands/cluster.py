@@ -1,4 +1,4 @@
-"""The cluster of scripts/test: made once by Molecule's scenario `default`, used by every part, removed at the end."""
+"""A cluster of scripts/test: made once by Molecule's scenario `default`, used by every part, removed at the end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from steps import Runner, Step
 class Cluster:
     """A kind cluster of its own name, made when a part first asks for it."""
 
-    def __init__(self, run: Runner, state: Path, tree: Path, name: str) -> None:
+    def __init__(self, run: Runner, state: Path, tree: Path, name: str, images: str = "all") -> None:
         self.run = run
         self.state = state
         self.tree = tree
         self.name = name
+        self.images = images
         self._up: bool | None = None
 
     def up(self) -> bool:
@@ -27,7 +28,9 @@ class Cluster:
             # What Molecule remembers of a run before may be gone.
             shutil.rmtree(self.state, ignore_errors=True)
             self._up = False
-            create = self._molecule("cluster", ["create", "--scenario-name", "default"], self.state)
+            create = self._molecule(
+                f"cluster {self.name}", ["create", "--scenario-name", "default"], self.state
+            )
             self._up = self.run.show(create)
         return bool(self._up)
 
@@ -63,7 +66,9 @@ class Cluster:
                 f"\nCluster {self.name} is left as it is; the next run without KEEP=1 removes it", flush=True
             )
             return True
-        destroy = self._molecule("remove the cluster", ["destroy", "--scenario-name", "default"], self.state)
+        destroy = self._molecule(
+            f"remove cluster {self.name}", ["destroy", "--scenario-name", "default"], self.state
+        )
         return self.run.show(destroy)
 
     def env(self) -> dict[str, str]:
@@ -80,5 +85,6 @@ class Cluster:
             **self.env(),
             "MOLECULE_EPHEMERAL_DIRECTORY": str(state),
             "MOLECULE_GLOB": "molecule/*/molecule.yml",
+            "PODPATTERNS_IMAGES": self.images,
         }
         return Step(title, ["molecule", *command], env)

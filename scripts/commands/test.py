@@ -26,7 +26,7 @@ CLOSING_LINE = re.compile(r"^(?:=+ )?(\d+ .+) in [0-9.]+s", re.MULTILINE)  # pyt
 AT_ONCE = 3
 
 EPILOG = """\
-Without a part all of them run, in the order above. Every part that can run does, whatever failed before it.
+Without a part all but mesh run, in the order above. Every part that can run does, whatever failed before it.
 
 environment variables:
   KEEP=1                  leave the cluster up for the next run
@@ -49,10 +49,11 @@ class Outcome:
 class Parts:
     """The parts by their names on the command line; each says whether it succeeded, and may leave a note."""
 
-    def __init__(self, run: Runner, tree: Path, cluster: Cluster, venv: Path) -> None:
+    def __init__(self, run: Runner, tree: Path, cluster: Cluster, meshed: Cluster, venv: Path) -> None:
         self.run = run
         self.tree = tree
         self.cluster = cluster
+        self.meshed = meshed
         self.venv = venv
         self.note = ""
 
@@ -117,6 +118,16 @@ class Parts:
         report = f"--report-dir={LOGS / 'conformance'}"
         return self._pytest("conformance tests", ["conformance", report, "--quiet"], self.cluster.env())
 
+    def mesh(self) -> bool:
+        """role proxy on a real Istio, which is built from packages first; on a cluster of its own"""
+        if not self.meshed.up():
+            return False
+        env = {**self.meshed.env(), "K8S_AUTH_KUBECONFIG": self.meshed.env()["KUBECONFIG"]}
+        istio = Step("Istio", ["ansible-playbook", "tests/mesh/istio.yml"], env)
+        return self.run.show(istio) and self._pytest(
+            "tests of the mesh", ["tests/mesh", "--numprocesses", str(AT_ONCE), "--quiet"], env
+        )
+
     def _pytest(self, title: str, arguments: list[str], env: dict[str, str] | None = None) -> bool:
         succeeded = self.run.show(Step(title, ["pytest", *arguments], env or {}))
         closing = CLOSING_LINE.findall(self.run.log(title).read_text(errors="replace"))
@@ -124,7 +135,10 @@ class Parts:
         return succeeded
 
 
-NAMES = ["lint", "unit", "ends", "sanity", "core", "molecule", "conformance"]
+NAMES = ["lint", "unit", "ends", "sanity", "core", "molecule", "conformance", "mesh"]
+# Building Istio takes as long as all the others together.
+ONLY_BY_NAME = ["mesh"]
+IMAGES_OF_THE_MESH = "python istio-pilot istio-proxyv2 istioctl"
 
 
 def _ends() -> list[Path]:
@@ -158,7 +172,7 @@ def _arguments() -> list[str]:
     unknown = [name for name in given if name not in NAMES]
     if unknown:
         parser.error(f"unknown part {unknown[0]!r}; choose from {', '.join(NAMES)}")
-    return [name for name in NAMES if name in given] or NAMES
+    return [name for name in NAMES if (name in given if given else name not in ONLY_BY_NAME)]
 
 
 def _run(wanted: list[str]) -> int:
@@ -167,10 +181,10 @@ def _run(wanted: list[str]) -> int:
     # Outside the checkout: ansible-test would ask git, and git ignores everything below build/.
     with tempfile.TemporaryDirectory(prefix="podpatterns-") as folder:
         tree = Path(folder)
-        cluster = Cluster(
-            run, LOGS / "molecule", tree, os.environ.get("PODPATTERNS_CLUSTER", "podpatterns-test")
-        )
-        parts = Parts(run, tree, cluster, venv)
+        name = os.environ.get("PODPATTERNS_CLUSTER", "podpatterns-test")
+        cluster = Cluster(run, LOGS / "molecule", tree, name)
+        meshed = Cluster(run, LOGS / "molecule-of-the-mesh", tree, f"{name}-mesh", IMAGES_OF_THE_MESH)
+        parts = Parts(run, tree, cluster, meshed, venv)
         outcomes: list[Outcome] = []
         interrupted = False
         try:
@@ -181,7 +195,8 @@ def _run(wanted: list[str]) -> int:
             interrupted = True
             print("\nInterrupted", flush=True)
         finally:
-            down = cluster.down(keep=os.environ.get("KEEP") == "1")
+            keep = os.environ.get("KEEP") == "1"
+            down = all([cluster.down(keep=keep), meshed.down(keep=keep)])
     return _summary(wanted, outcomes, down, interrupted)
 
 
