@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,3 +94,16 @@ def test_a_classic_sidecar_that_does_not_stay_loses_what_the_app_writes_after_te
     source = f"{shipper}-classic"
     deleted_while_writing(source)
     assert lost(source) > 0, f"nothing was lost, so this test shows nothing: {counts(source)}"
+
+
+def test_the_shipper_was_there_before_the_app_and_reads_its_volume(
+    lifecycle_assert: Callable[..., None],
+) -> None:
+    lifecycle_assert(
+        {"before": ["logging.started", "shop.started"]},
+        {"overlap": ["logging", "shop"]},
+        {"shares_volume": ["logging", "shop"]},
+        kind="Deployment",
+        name="shop",
+        namespace=NAMESPACE,
+    )
