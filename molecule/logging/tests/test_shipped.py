@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import testinfra
 
-KUBECONFIG = os.environ["KUBECONFIG"]
+from tests.watching import Namespace, called, labelled
+
 NAMESPACE = "podpatterns-logging"
 RECEIVER = f"/api/v1/namespaces/{NAMESPACE}/pods/receiver:8080/proxy"
-CANNOT_BE_PULLED = ("ErrImagePull", "ImagePullBackOff")
 DEADLINE = 120
 HERE, ELSEWHERE = ("tail", "otel"), ("fluentd", "fluent-bit", "filebeat")
 WRITTEN_BEFORE_DELETION = 10_000
+PLACE = Namespace(NAMESPACE, patience=DEADLINE)
 
-
-def kubectl(command: str) -> str:
-    words = f"kubectl --kubeconfig {KUBECONFIG} --namespace {NAMESPACE} {command}"
-    return str(testinfra.get_host("local://").check_output(words))
+kubectl = PLACE.kubectl
 
 
 def counts(source: str, at_least: int = 0) -> dict[str, Any]:
@@ -37,27 +32,8 @@ def lost(source: str) -> int:
     return int(found["written"] - found["received"])
 
 
-def pods_of(name: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = json.loads(kubectl("get pods --output json"))["items"]
-    return [
-        pod
-        for pod in items
-        if pod["metadata"]["name"] == name or pod["metadata"].get("labels", {}).get("job-name") == name
-    ]
-
-
-def needs_its_image(name: str) -> None:
-    """Wait until the shipper runs; skip where no registry in reach has its image."""
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        for pod in pods_of(name):
-            states = [one["state"] for one in pod["status"].get("initContainerStatuses", ())]
-            if any(state.get("waiting", {}).get("reason") in CANNOT_BE_PULLED for state in states):
-                pytest.skip(f"the image of {name.rpartition('-')[0]} cannot be pulled here")
-            if pod["status"]["phase"] != "Pending":
-                return
-        time.sleep(0.5)
-    raise AssertionError(f"{name} never started")
+def needs_its_image(which: str, source: str) -> None:
+    PLACE.needs_its_image(which, f"the image of {source.rpartition('-')[0]}")
 
 
 def deleted_while_writing(source: str) -> None:
@@ -74,7 +50,7 @@ def test_the_example_s_line_is_in_the_log_of_its_sidecar() -> None:
 def test_a_native_sidecar_loses_nothing_of_a_short_job(shipper: str) -> None:
     source = f"{shipper}-job"
     if shipper in ELSEWHERE:
-        needs_its_image(source)
+        needs_its_image(labelled(f"job-name={source}"), source)
     kubectl(f"wait --for=condition=Complete job/{source} --timeout={DEADLINE}s")
     assert lost(source) == 0, counts(source)
 
@@ -83,7 +59,7 @@ def test_a_native_sidecar_loses_nothing_of_a_short_job(shipper: str) -> None:
 def test_a_native_sidecar_loses_nothing_of_a_pod_that_is_deleted_while_it_writes(shipper: str) -> None:
     source = f"{shipper}-native"
     if shipper in ELSEWHERE:
-        needs_its_image(source)
+        needs_its_image(called(source), source)
     deleted_while_writing(source)
     assert lost(source) == 0, counts(source)
 
