@@ -278,7 +278,7 @@ def _running(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Sessio
     wanted = [
         Turn(_area(item).name, one, behaviour.disruptive)
         for item in items
-        if (behaviour := _behaviour(item)) is not None and not lab.unmet(behaviour.needs)
+        if (behaviour := _behaviour(item)) is not None and not _lacking(config, lab, behaviour)
         for one in _scenes(item)
     ]
     lasted = {tuple(row[:2]): row[2] for row in _cached(config)}
@@ -464,7 +464,7 @@ def subject(
     for name, text in (("behaviour", behaviour.id), ("area", area.name), ("source", behaviour.source)):
         record_property(name, text)
     entry = entry_of(area, behaviour)
-    lacking = lab.unmet(behaviour.needs)
+    lacking = _lacking(request.config, lab, behaviour)
     if not lacking and any(one.looks_inside for one in behaviour.scenes) and (why := blindness()):
         lacking = f"nobody can look inside a container here: {why}"
     if lacking:
@@ -473,6 +473,13 @@ def subject(
         pytest.skip(f"{NOT_APPLICABLE}: {lacking}")
     note(request.node, entry)
     return behaviour
+
+
+def _lacking(config: pytest.Config, lab: Lab, behaviour: Behaviour) -> str:
+    """What keeps the behaviour from being judged here; empty where nothing does."""
+    if behaviour.disruptive and worker_count(config) > 1:
+        return "it would disturb the other workers; judge it in a run without -n"
+    return lab.unmet(behaviour.needs)
 
 
 @pytest.fixture(scope="module")
