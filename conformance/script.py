@@ -16,7 +16,7 @@ WORDS = rf"""
 now() {{ read -r now _ < /proc/uptime; }}
 hundredths() {{ now; hundredths=${{now%.*}}${{now#*.}}; }}
 say() {{ now; echo "@ $now $*"; [ -z "$WILL" ] || echo "@ $now $*" >> "$WILL"; }}
-hook_say() {{ say "$@" > /proc/1/fd/1; }}
+hook_say() {{ out=/proc/1/fd/3; [ -e "$out" ] || out=/proc/1/fd/1; say "$@" > "$out"; }}
 tick() {{ now; tock=$now; while now; [ "$now" = "$tock" ]; do :; done; }}
 mark() {{ : > {BOARD}/$1; }}
 marked() {{ [ -e {BOARD}/$1 ]; }}
@@ -53,13 +53,16 @@ tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else s
 # with its containers as soon as the last has ended; where WILL names this file, the stamps outlive them.
 WILL = "/dev/termination-log"
 
+# While process 1 runs a function that is not to be heard its standard output is elsewhere: hooks speak by another way.
+ALOUD = "exec 3>&1"
+
 # A sidecar stays until it is told to stop; PID 1 gets no signal that it does not ask for.
 STAY = "while :; do sleep 3600 & wait $!; done"
 
 
 def until_its_end(*lines: str) -> str:
     """A container that says when it began, does its lines, says its end and is not gone before the clock ticks."""
-    return "\n".join([WORDS, "begin", *lines, "say end", "tick"])
+    return "\n".join([WORDS, ALOUD, "begin", *lines, "say end", "tick"])
 
 
 def until_told(*lines: str, at_term: Sequence[str] = ()) -> str:
@@ -68,7 +71,7 @@ def until_told(*lines: str, at_term: Sequence[str] = ()) -> str:
     Upon that it does the lines of at_term, which may set `code`, and exits; a further TERM changes nothing.
     """
     told = ["told() {", "trap 'say term-again' TERM", "say term", *at_term, "say end", "tick"]
-    return "\n".join([WORDS, *told, "exit ${code:-0}", "}", "trap told TERM", "begin", *lines, STAY])
+    return "\n".join([WORDS, ALOUD, *told, "exit ${code:-0}", "}", "trap told TERM", "begin", *lines, STAY])
 
 
 def aside(*lines: str) -> list[str]:

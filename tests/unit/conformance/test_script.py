@@ -22,7 +22,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps
     lines_of,
     stamps_in,
 )
-from conformance.script import BOARD, until_its_end, until_told
+from conformance.script import BOARD, aside, until_its_end, until_told
 
 PATIENT = {"NAME": "one", "PATIENCE": "5", "WINDOW": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
@@ -39,6 +39,24 @@ def spoken(board: Path, *lines: str) -> list[Stamp]:
 
 def said(stamps: list[Stamp]) -> list[str]:
     return [f"{stamp.event} {stamp.detail}".strip() for stamp in stamps if stamp.event != "begin"]
+
+
+APART = ["unshare", "--pid", "--fork", "--mount-proc"]
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*APART, "true"], check=False, capture_output=True).returncode != 0,
+    reason="nobody here may make a process 1 of its own",
+)
+def test_a_hook_is_heard_while_process_1_is_not(tmp_path: Path) -> None:
+    """A word that is waited for is silent; what a probe says meanwhile is not lost."""
+    hook = tmp_path / "hook.sh"
+    hook.write_text(aside("hook_say hello")[2])
+    script = until_its_end(f"within 5 sh {hook}")
+    command = [*APART, *on_board(script, tmp_path)]
+    done = subprocess.run(command, env=PATIENT, check=True, capture_output=True, text=True)
+    assert said(list(stamps_in(lines_of("one", 0, done.stdout.splitlines())))) == ["hello", "end"]
 
 
 def test_a_container_says_when_the_kernel_made_its_process(tmp_path: Path) -> None:
