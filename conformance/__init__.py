@@ -2,9 +2,11 @@
 
 registry    what a behaviour is, and where all of them are found
 pods        Pods and scenes, declared in a line a container; script has the shell words that they speak
+workloads   Jobs, Deployments and their like, declared; workload_claims is what they and their Pods must show
 claims      what a timeline must show, and the finding: yes, no, or no telling
 needs       what a cluster must have for some behaviours, and how it is asked
 deeds       what is done to Pods, declared; acting does it
+nodes       enters the nodes of a kind cluster; on_nodes has the words and the deeds for them
 schedule    which scenes are on when; room says how many Pods at once, selection which behaviours at all
 lab         plays scenes in the run's namespaces, those of premises; following waits, evidence gathers what they left
 plugin      pytest: options, fixtures, exit codes; workers for pytest-xdist, fixtures for other suites' tests

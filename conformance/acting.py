@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from shlex import quote
 from typing import Any, Self
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import JSON, Api
@@ -58,13 +60,16 @@ from conformance.claims import Life, states
 from conformance.deeds import (
     LASTS,
     OURS,
+    RENAMED,
     WAITS,
     Apply,
     Deed,
     Delete,
     Done,
     Evict,
+    OnNode,
     Patch,
+    PutOnNode,
     Read,
     Tell,
     Until,
@@ -73,7 +78,9 @@ from conformance.deeds import (
     UntilState,
 )
 from conformance.evidence import Witness
-from conformance.pods import Look, Manifest, Scene
+from conformance.nodes import NotEntered, node
+from conformance.on_nodes import script
+from conformance.pods import Look, Manifest, Scene, another_name
 
 FINALIZER = "podpatterns.core/conformance"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -251,6 +258,7 @@ class Performance:
     done: list[Done] = field(default_factory=list)
     looks: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    undoing: list[Callable[[], str]] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
 
     def life(self, manifests: Sequence[Manifest]) -> Life:
@@ -267,6 +275,9 @@ class Performance:
             told = self.witness.life_of(self.scene, timelines, shortfall, self.looks, tuple(self.done))
             return replace(told, workloads=last, altered=tuple(self.altered))
         finally:
+            for undo in reversed(self.undoing):
+                with contextlib.suppress(Missed):  # of a node that is gone nothing is left
+                    undo()
             for name in kept(self.scene):
                 with contextlib.suppress(ClusterError):  # the lab tries again at the end
                     let_go(self.api, self.stage.namespace, name)
@@ -333,6 +344,10 @@ class Performance:
                 self._apply(deed)
             case Read():
                 self._read(deed)
+            case OnNode():
+                self._on_node(deed)
+            case PutOnNode():
+                self._put_on_node(deed)
             case Tell():
                 self._tell(deed)
             case Patch():
@@ -349,6 +364,39 @@ class Performance:
                 }
                 if self._ask(deed, "post", f"{self._path(deed)}/eviction", body):
                     self.taken.add(deed.name)
+
+    def _on_node(self, deed: OnNode) -> None:
+        run_there = self._node_of(deed.pod)
+        if deed.undo:
+            self.undoing.append(partial(run_there, deed.undo))
+        said = run_there(deed.command)
+        if deed.note:
+            self.looks[deed.note] = said
+
+    def _put_on_node(self, deed: PutOnNode) -> None:
+        manifest = self.prepare(deed.manifest)
+        placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.stage.namespace}}
+        run_there = self._node_of(deed.pod)
+        path = f"{deed.folder}/{self.stage.namespace}-{manifest['metadata']['name']}.json"
+        self.undoing.append(partial(run_there, f"rm -f {path}"))
+        # Who reads the folder must not find a half, and passes over what begins with a point.
+        half = f"{deed.folder}/.{self.stage.namespace}-{manifest['metadata']['name']}"
+        run_there(f"printf %s {quote(json.dumps(placed))} > {half} && mv {half} {path}")
+
+    def _node_of(self, name: str) -> Callable[[str], str]:
+        """A way to run shell on the node of the newest Pod of this name."""
+        found = [one.pod for one in self.stage.timelines([self._workload(name)])]
+        if not found or not found[-1].node:
+            raise Missed(f"no node has a Pod of {name}")
+        pod, left = found[-1], max(self.deadline - time.monotonic(), 1.0)
+
+        def run_there(command: str) -> str:
+            try:
+                return node(str(pod.node)).run("sh", "-c", script(pod, int(left), command), timeout=left)
+            except NotEntered as error:
+                raise Missed(str(error)) from error
+
+        return run_there
 
     def _wait_for(self, deed: Until | UntilListed | UntilPods | UntilState) -> None:
         match deed:
@@ -535,8 +583,15 @@ def _delete_options(grace: int | None) -> dict[str, Any]:
 def _with_image(body: Any, image: str) -> Any:
     """What is to be merged, with the image of the run in its places."""
     if isinstance(body, Mapping):
-        return {key: image if value == OURS else _with_image(value, image) for key, value in body.items()}
-    return [_with_image(one, image) for one in body] if isinstance(body, list) else body
+        return {key: _with_image(value, image) for key, value in body.items()}
+    if isinstance(body, list):
+        return [_with_image(one, image) for one in body]
+    if body == RENAMED:
+        try:
+            return another_name(image)
+        except ValueError as error:
+            raise Missed(str(error)) from error
+    return image if body == OURS else body
 
 
 def _merge(kind: str) -> str:

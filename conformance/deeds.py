@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 
 OURS = "the image of this run"
+RENAMED = "the image of this run by another name"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Evict:
 class Patch:
     """Merge the body into an object, or into its subresource, by its kind's own rules for lists.
 
-    An image that is OURS is that of the run.
+    An image that is OURS is that of the run, one that is RENAMED the same by another name.
     Containers that a patch of ephemeralcontainers adds are clothed as those of the scene are.
     """
 
@@ -103,6 +104,38 @@ class Read:
 
     def __str__(self) -> str:
         return f"read {self.kind} {self.name or self.selecting}"
+
+
+@dataclass(frozen=True)
+class OnNode:
+    """Run shell on the node of a Pod, which must be a kind node on this machine; node_deeds.py has the words for it.
+
+    what: the deed, for people. note: keeps what it prints. undo: shell that is run at the scene's end, come what may.
+    """
+
+    what: str
+    pod: str
+    command: str
+    note: str = ""
+    undo: str = ""
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class PutOnNode:
+    """Write a manifest, prepared as the scene's own, to a folder on the node of a Pod; it is removed at the end.
+
+    The file has the name of the scene's namespace before its own.
+    """
+
+    pod: str
+    folder: str
+    manifest: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"put {self.manifest['kind']} {self.manifest['metadata']['name']} on the node of {self.pod}"
 
 
 @dataclass(frozen=True)
@@ -166,10 +199,10 @@ class UntilListed:
         return f"wait until {self.what}"
 
 
-Deed: TypeAlias = (
-    "Apply | Delete | Evict | Patch | Read | Tell | Until | UntilListed | UntilPods | UntilState"
-)
+Wait: TypeAlias = "Until | UntilListed | UntilPods | UntilState"
+Deed: TypeAlias = "Apply | Delete | Evict | OnNode | Patch | PutOnNode | Read | Tell | Wait"
 WAITS = (Until, UntilListed, UntilPods, UntilState)
+ON_NODES = (OnNode, PutOnNode)
 # What a scene may end with that has Pods which do not end.
 LASTS = (*WAITS, Read)
 

@@ -13,12 +13,14 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
+from conformance.nodes import NotEntered, node
 from conformance.plays import unplayable
 from conformance.pods import (
     CONTAINER_POLICIES,
     DEFAULT_STORAGE,
     ENV_FILES,
     IMAGE_VOLUMES,
+    KIND_NODES,
     NATIVE_SIDECARS,
     POD_RESOURCES,
     RESIZE,
@@ -74,6 +76,16 @@ def _no_default_storage(api: Api) -> str:
     return "" if "true" in marks else "the cluster has no default StorageClass"
 
 
+def _no_kind_nodes(api: Api) -> str:
+    try:
+        listed = api.request("get", "/api/v1/nodes")
+        for item in listed["items"]:
+            node(item["metadata"]["name"])
+    except (ClusterError, NotEntered) as error:
+        return str(error)
+    return "" if listed["items"] else "the cluster has no nodes"
+
+
 NEEDS: dict[str, Callable[[Api], str]] = {
     NATIVE_SIDECARS: KeptField(
         pod("asks-for-sidecars", sidecar("helper"), app("main")),
@@ -117,6 +129,7 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     ).unmet,
     DEFAULT_STORAGE: _no_default_storage,
     ROLES: lambda _api: unplayable(),
+    KIND_NODES: _no_kind_nodes,
 }
 
 

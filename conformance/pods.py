@@ -20,7 +20,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.template imp
     is_workload,
     pod_spec,
 )
-from conformance.deeds import Deed, Tell
+from conformance.deeds import ON_NODES, Deed, Tell
 from conformance.plays import Task
 from conformance.script import BOARD, aside, until_its_end, until_told
 
@@ -30,8 +30,6 @@ Manifest = Mapping[str, Any]
 NATIVE_SIDECARS = "SidecarContainers"
 IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
-# And what the machine must have that the suite runs on.
-ROLES = "Ansible"
 CONTAINER_POLICIES = "ContainerRestartRules"
 SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
 RESTARTS_OF_ALL = "RestartAllContainersOnContainerExits"
@@ -39,6 +37,10 @@ ENV_FILES = "EnvFiles"
 POD_RESOURCES = "PodLevelResources"
 RESIZE = "InPlacePodVerticalScaling"
 RESIZE_OF_INITS = "InPlacePodVerticalScalingInitContainers"
+
+# And what the machine must have that the suite runs on.
+ROLES = "Ansible"
+KIND_NODES = "kind nodes on this machine"
 
 SPEAKER = {"capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
 # Any user but root will do; this one is nobody in most images.
@@ -223,6 +225,7 @@ class Scene:
             ),
             POD_RESOURCES: any("resources" in spec for spec in specs),
             ROLES: bool(self.play),
+            KIND_NODES: any(isinstance(one, ON_NODES) for one in self.deeds),
             DEFAULT_STORAGE: any(one["kind"] == "PersistentVolumeClaim" for one in self.manifests),
         }
         return {need for need, used in uses.items() if used}
@@ -292,6 +295,26 @@ def dressed(manifest: Manifest, image: str, patience: int, window: int, **more: 
             for one in spec["volumes"]
         ]
     return _set(manifest, (*TEMPLATE_PATHS[manifest["kind"]], "spec"), spec)
+
+
+def another_name(image: str) -> str:
+    """The same image by another name, which a kubelet takes for another image. Raises ValueError where it has none."""
+    name, _at, digest = image.partition("@")
+    host, _slash, rest = name.rpartition("/")
+    base, colon, tag = rest.partition(":")
+    bare = f"{host}/{base}" if host else base
+    if digest and colon:
+        return f"{bare}@{digest}"
+    if not digest and tag in ("", "latest"):
+        return bare if tag else f"{bare}:latest"
+    if not host:
+        return f"docker.io/library/{image}"
+    first = host.partition("/")[0]
+    if "." not in first and ":" not in first and first != "localhost":
+        return f"docker.io/{image}"
+    raise ValueError(
+        f"the image {image!r} has one name only; give --image one of Docker Hub, or one with the tag latest or none"
+    )
 
 
 def _set(mapping: Mapping[str, Any], path: tuple[str, ...], new: Any) -> dict[str, Any]:

@@ -143,6 +143,7 @@ AREA_FILES = (
     "test_probes",
     "test_resize",
     "test_jobs",
+    "test_init_containers_again",
     "test_namespaces_and_security",
     "test_termination",
     "test_deadlines_and_eviction",

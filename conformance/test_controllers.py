@@ -31,20 +31,26 @@ from conformance.deeds import (
     Deed,
     Delete,
     Evict,
+    OnNode,
     Patch,
+    PutOnNode,
     Tell,
+    Until,
     UntilListed,
     UntilPods,
     UntilState,
 )
 from conformance.ending import at_last, deleting
+from conformance.on_nodes import STATIC_PODS
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
     Speaker,
     app,
+    from_field,
     init,
+    mount,
     pod,
     probe,
     resident,
@@ -60,6 +66,7 @@ DEPLOYMENT_DOCS = "Kubernetes documentation, Deployments"
 STATEFUL_SET_DOCS = "Kubernetes documentation, StatefulSets"
 DAEMON_SET_DOCS = "Kubernetes documentation, Perform a Rolling Update on a DaemonSet"
 CRON_JOB_DOCS = "Kubernetes documentation, CronJob"
+STATIC_POD_DOCS = "Kubernetes documentation, Create static Pods"
 DISRUPTION_DOCS = "Kubernetes documentation, Disruptions"
 
 # A name in a domain that is reserved to have no hosts.
@@ -215,7 +222,7 @@ def _broken_and_mended(name: str, controller: Callable[[Manifest], dict[str, Any
         return controller(pod(name, early, resident("main")))
 
     def has_seen_third(found: Mapping[str, Any] | None) -> bool:
-        return ((found or {}).get("status") or {}).get("observedGeneration", 0) >= 3
+        return int(((found or {}).get("status") or {}).get("observedGeneration", 0)) >= 3
 
     lacks_image = the(
         "early", lambda one: one.state == "waiting" and one.reason in ("ErrImagePull", "ImagePullBackOff")
@@ -345,6 +352,60 @@ def _drained(name: str, helper: Speaker) -> Scene:
 
 
 TOLD = {"at_term": ("mark helper-told",)}
+
+# --- static Pods --------------------------------------------------------------------------------
+
+# Where static Pods write on their node; nothing of them is left on the server when they are taken away.
+STAGE = "/var/tmp/podpatterns"
+ROOT = {"securityContext": {"runAsUser": 0, "runAsNonRoot": False}}
+
+
+def _static(name: str, make_helper: Callable[..., Speaker]) -> Scene:
+    """A static Pod on the node of another one, taken away again when it is up."""
+    static, log = f"{name}-static", f"{STAGE}/$NAMESPACE/{name}"
+    here = {
+        "volumeMounts": [mount("stage", "/stage", subPathExpr="$(SPACE)")],
+        "env": [from_field("SPACE", "metadata.namespace")],
+    }
+    tells = f'say() {{ echo "$NAME $*" >> /stage/{name}; }}'
+    manifest = pod(
+        static,
+        init("early", tells, **here),
+        make_helper("helper", tells, "say up", **TOLD, **here),
+        resident("main", tells, "say up", at_term=("linger helper-told", "tick"), **here),
+        volumes=[{"name": "stage", "hostPath": {"path": STAGE, "type": "DirectoryOrCreate"}}],
+        **ROOT,
+    )
+    return scene(
+        pod(name, resident("guide")),
+        deeds=(
+            PutOnNode(name, STATIC_PODS, manifest),
+            OnNode("see it come up", name, f"soon grep -qs 'main up' {log}", undo=f"rm -f {log}"),
+            OnNode("take it away", name, f"rm {STATIC_PODS}/$NAMESPACE-{static}.json"),
+            OnNode(
+                "see its end",
+                name,
+                f"soon grep -q 'helper end' {log}; soon grep -q 'main end' {log}; cat {log}",
+                note="static",
+            ),
+            Until("the other Pod is there", lambda _seen: True),
+        ),
+        restricted=False,
+    )
+
+
+def _told_in_order(life: Life) -> Finding:
+    """Lines that are added to one file stand in the order in which they were written."""
+    lines = life.looks.get("static", "").splitlines()
+    expected = ("early end", "helper up", "main up", "main end", "helper term")
+    wanted = f"the static Pod tells {', '.join(expected)}, in this order"
+    if any(line not in lines for line in expected):
+        return Finding(Order.TIE, f"{wanted}: it told {', '.join(lines) or 'nothing'}")
+    places = [lines.index(line) for line in expected]
+    return Finding(
+        Order.YES if places == sorted(places) else Order.NO, f"{wanted}: it told {', '.join(lines)}"
+    )
+
 
 AREA = Area(
     "controllers",
@@ -506,6 +567,17 @@ AREA = Area(
                 in_pod(1, before(end("main"), mark("helper", "term"))),
             ),
             twin=_drained("drained-at-once", resident("helper", **TOLD)),
+        ),
+        Behaviour(
+            "ctl-static-pod",
+            "A static Pod has init containers and sidecars too, which start in order, and stop in order when its"
+            " manifest is taken away.",
+            source=f"{STATIC_POD_DOCS}; {KEP_753}",
+            since="1.29",
+            tier="node",
+            scene=_static("guide", sidecar),
+            shows=(_told_in_order,),
+            twin=_static("guide-at-once", resident),
         ),
     ),
 )
