@@ -195,17 +195,6 @@ def at_best(claim: Claim) -> Claim:
     return favourable
 
 
-def ended_later(life: Life, seconds: float) -> Life:
-    """The evidence as it would be had every state arrived so much later."""
-    return replace(
-        life,
-        timelines=tuple(
-            replace(line, versions=tuple(replace(one, at=one.at + seconds) for one in line.versions))
-            for line in life.timelines
-        ),
-    )
-
-
 def deleting(pod: PodFacts) -> bool:
     """Whether the Pod has been deleted, and is still there."""
     return pod.deleting

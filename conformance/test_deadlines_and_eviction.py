@@ -111,7 +111,7 @@ def _evicted(name: str, *speakers: Speaker, stands: Until) -> Scene:
 
 
 # Takes longer than the kubelet gives on its own account, and less than the Pod's grace.
-TAKES_ITS_TIME = ("within 10 false",)
+TAKES_ITS_TIME = ("within 25 false",)
 # The log of a Pod that the kubelet evicts goes with its containers.
 WILLING = [value("WILL", WILL)]
 
