@@ -161,3 +161,25 @@ def test_there_is_no_telling_whether_a_scene_hangs_that_may_just_be_slow(
     life: MakeLife, seen: Callable[[MakeLife], Life]
 ) -> None:
     assert gets_there(end("one"))(seen(life)).answer is TIE
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "answer"),
+    [
+        ("@ 1.00 note x; @ 2.00 end", "@ 1.00 note y; @ 2.00 end", YES),
+        ("@ 1.00 note x; @ 2.00 end", "@ 1.00 note x; @ 2.00 end", NO),
+        ("@ 1.00 note x; @ 2.00 end", "@ 2.00 end", TIE),
+        ("@ 1.00 note x", "", TIE),
+    ],
+)
+def test_two_that_differ_must_both_have_said_something(
+    life: MakeLife, one: str, two: str, answer: Order
+) -> None:
+    assert claims.differ(("one", "note"), ("two", "note"))(life(one=one, two=two)).answer is answer
+
+
+@pytest.mark.parametrize(
+    ("log", "answer"), [("@ 1.00 begin 1.00; @ 2.00 end", YES), ("@ 1.00 begin 1.00", NO), ("", TIE)]
+)
+def test_a_log_that_was_read_last_has_its_end(life: MakeLife, log: str, answer: Order) -> None:
+    assert claims.said_its_end("one")(life(one=log)).answer is answer
