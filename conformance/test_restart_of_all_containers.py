@@ -85,11 +85,13 @@ def _of_all_kinds(name: str, action: str = ALL, code: int = CODE, patience: int 
             *WHERE,
             "await again",
             leave(0),
+            at_term=("within $PATIENCE marked nothing", "say outlasted"),
             lifecycle=HOOK,
             env=[from_field("IP", "status.podIP"), value("PATIENCE", str(patience)), value("WILL", TOLD)],
         ),
         app("finished"),
         app("failed", at_first(leave(1))),
+        terminationGracePeriodSeconds=600,
     )
 
 
@@ -276,14 +278,14 @@ AREA = Area(
         ),
         Behaviour(
             "rac-no-grace-no-prestop",
-            "In a restart of all nobody is told to stop and no hook is called: all are killed.",
+            "A restart of all calls no preStop hook and gives no grace: what does not end at once is killed.",
             source=KEP_5532,
             since=SINCE,
             scene=ANEW,
             shows=(
                 says_alike("other", "network"),
-                never_says("other", "term"),
                 never_says("other", "hook-begin"),
+                never_says("other", "outlasted"),
                 left("other", 0, 137),
             ),
             twin=STOPPED_IN_GRACE,
