@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ import pytest
 def main() -> int:
     """Run it and return its exit code."""
     plugins = ["-p", "conformance.workers", "-p", "conformance.plugin"]
-    return pytest.main([*plugins, "-o", "junit_family=xunit1", "--pyargs", "conformance", *sys.argv[1:]])
+    # Else pytest takes the place of a kubeconfig that is named for the root of all.
+    settings = [f"--rootdir={Path.cwd()}", "-o", "junit_family=xunit1"]
+    return pytest.main([*plugins, *settings, "--pyargs", "conformance", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
