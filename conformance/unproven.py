@@ -69,6 +69,11 @@ UNPROVEN: tuple[Unproven, ...] = (
         "When a network policy begins to count is each network plugin's own affair; Kubernetes promises no moment.",
     ),
     # namespaces and security
+    Unproven(
+        "sec-native-injection-order",
+        "Where an injected sidecar stands in the list is the injector's practice and no promise of Kubernetes: a check"
+        " here would prove a webhook of its own.",
+    ),
     # status
     Unproven(
         "st-containerstatusunknown",

@@ -53,6 +53,11 @@ def test_what_is_unproven_is_of_the_catalogue_told_once_and_asserted_nowhere() -
     assert [one.id for one in UNPROVEN if not one.reason.endswith(".")] == []
 
 
+def test_every_id_of_the_catalogue_is_asserted_or_told_why_not() -> None:
+    asserted = {behaviour.id for _area, behaviour in BEHAVIOURS}
+    assert sorted(IDS - asserted - {one.id for one in UNPROVEN}) == []
+
+
 @each_behaviour
 def test_a_behaviour_is_of_the_catalogue_or_of_an_area_of_the_projects_own(
     area: Area, behaviour: Behaviour
