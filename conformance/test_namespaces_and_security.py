@@ -53,6 +53,7 @@ def _signals(name: str, **of_main: Any) -> Manifest:
             '[ "$pid" != "$me" ] && kill -0 "$pid" && say sees helper || say sees nobody',
             'kill "$pid"',
             "await stopped",
+            "tick",
             "mark done",
             **of_main,
         ),
