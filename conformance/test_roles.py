@@ -83,7 +83,8 @@ ASKS = 'if answer; then say got "$told"; else say got nothing; fi'
 # --- wait for a service -------------------------------------------------------------------------
 
 ASKER = with_main("asker", "url=http://server:8080/", ASKS)
-WAITS = {"targets": [{"tcp": {"host": "server", "port": 8080}}]}
+# By what it answers: an address that no node knows yet may be taken for somebody else's, who accepts connections.
+WAITS = {"targets": [{"http": {"url": "http://server:8080/", "body": "colour=red"}}]}
 WAITED = played(
     "role-wait-for",
     task("wait_for", ASKER, goal="exists", **WAITS),
