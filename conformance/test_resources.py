@@ -99,20 +99,14 @@ def quality(name: str, *speakers: Speaker) -> Scene:
     return question(pod(name, *speakers))
 
 
-# Takes that much memory for a moment, and is killed by the kernel where it may not.
-TAKE = "tell took dd if=/dev/zero of=/dev/null bs=100M count=1"
+# Takes that much memory for a moment; the kernel ends what may not.
+TAKE = "dd if=/dev/zero of=/dev/null bs=100M count=1 && say took || { say end; exit 1; }"
 
 
-def eats(name: str, limit: str, **settings: Any) -> Scene:
-    """An init container that takes 100 MB beside an app that may have 30."""
-    return scene(
-        pod(
-            name,
-            init("early", TAKE, **within(memory=limit)),
-            app("main", **within(memory="30Mi")),
-        ),
-        **settings,
-    )
+def eats(name: str, limit: str, of_app: str, **settings: Any) -> Scene:
+    """An init container that takes 100 MB before an app that may take so much."""
+    early = init("early", TAKE, **within(memory=limit))
+    return scene(pod(name, early, app("main", **within(memory=of_app))), **settings)
 
 
 QUOTA = "charged-for-its-life"
@@ -362,9 +356,9 @@ AREA = Area(
             "An init container may use what its own limit says, though the apps together may use less.",
             source=INIT_DOCS,
             since="1.6",
-            scene=eats("eats-its-own", "200Mi"),
+            scene=eats("eats-its-own", "200Mi", "30Mi"),
             shows=(says("early", "took"), succeeded("main")),
-            twin=eats("eats-too-much", "30Mi", stuck=True, grace=2),
+            twin=eats("eats-too-much", "30Mi", "200Mi", stuck=True, grace=2),
         ),
         Behaviour(
             "res-status-resources",
