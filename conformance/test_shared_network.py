@@ -215,7 +215,7 @@ def _late_service(name: str, at_once: bool) -> Scene:
         *([service] if at_once else []),
         pod(name, waits, app("main")),
         deeds=(
-            Until("early runs", the("early", lambda one: one.state == "running")),
+            Until("early has begun", the("early", lambda one: one.state != "waiting")),
             Tell(name, "early", "until [ -e /board/asked ]; do sleep 0.2; done"),
             Apply(service),
             Until("the Pod has ended", lambda pod: pod.phase in ("Succeeded", "Failed")),
