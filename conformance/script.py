@@ -16,7 +16,8 @@ WORDS = rf"""
 now() {{ read -r now _ < /proc/uptime; }}
 hundredths() {{ now; hundredths=${{now%.*}}${{now#*.}}; }}
 say() {{ now; echo "@ $now $*"; [ -z "$WILL" ] || echo "@ $now $*" >> "$WILL"; }}
-hook_say() {{ out=/proc/1/fd/3; [ -e "$out" ] || out=/proc/1/fd/1; say "$@" > "$out"; }}
+aloud() {{ out=/proc/1/fd/3; [ -e "$out" ] || out=/proc/1/fd/1; exec > "$out"; }}
+hook_say() {{ (aloud; say "$@"); }}
 tick() {{ now; tock=$now; while now; [ "$now" = "$tock" ]; do :; done; }}
 mark() {{ : > {BOARD}/$1; }}
 marked() {{ [ -e {BOARD}/$1 ]; }}

@@ -136,13 +136,12 @@ def _big(name: str, value: int) -> Scene:
 
 def _hooked(name: str, greeting: str) -> Scene:
     """A Pod whose hooks greet; it is deleted, for the one that does so at the end."""
-    aloud = "exec > /proc/1/fd/1"
     main = resident(
         "main",
         "await started",
         lifecycle={
-            "postStart": hook(aloud, 'say started "$GREETING"', "mark started"),
-            "preStop": hook(aloud, 'say stopped "$GREETING"'),
+            "postStart": hook("aloud", 'say started "$GREETING"', "mark started"),
+            "preStop": hook("aloud", 'say stopped "$GREETING"'),
         },
         startupProbe=probe("marked started"),
         **GREETING,

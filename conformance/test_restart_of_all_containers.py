@@ -61,7 +61,7 @@ def anew(code: int = CODE, action: str = ALL, policy: str = "Never") -> dict[str
 
 # --- one Pod of all kinds -----------------------------------------------------------------------
 
-HOOK = {"preStop": hook("exec > /proc/1/fd/1", "say hook-begin")}
+HOOK = {"preStop": hook("aloud", "say hook-begin")}
 TOLD = "/board/told"
 WHERE = (f"cat {TOLD}", 'say network "$(readlink /proc/self/ns/net)"', 'say ip "$IP"')
 

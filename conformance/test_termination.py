@@ -87,12 +87,8 @@ def deleted(name: str, *speakers: Speaker, grace: int = AMPLE, **spec: Any) -> S
     return scene(made, deeds=(Delete(name),))
 
 
-# A hook's lines go to the log of its container.
-ALOUD = "exec > /proc/1/fd/1"
-
-
 def stop_hook(*lines: str) -> dict[str, Any]:
-    return {"preStop": hook(ALOUD, "say hook-begin", *lines)}
+    return {"preStop": hook("aloud", "say hook-begin", *lines)}
 
 
 # --- order --------------------------------------------------------------------------------------
@@ -298,7 +294,7 @@ def _hooked(name: str, start: str, stop: str, **fields: Any) -> Scene:
             lifecycle={"postStart": _asked(start), "preStop": _asked(stop)},
             **fields,
         ),
-        aide("by-exec", lifecycle={"postStart": hook(ALOUD, f"say {start}"), **stop_hook(f"say {stop}")}),
+        aide("by-exec", lifecycle={"postStart": hook("aloud", f"say {start}"), **stop_hook(f"say {stop}")}),
         main("main"),
     )
 
