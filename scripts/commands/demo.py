@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from environment import ROOT, EnvironmentFailed, environment
+from environment import EnvironmentFailed, cluster_facts, commands_of, environment
 
 CLUSTER = "podpatterns-demo"
 IMAGES = ("busybox", "nginx", "python", "buildpack-deps", "postgres", "golang-migrate", "envoy", "prometheus")
@@ -46,7 +45,7 @@ def main() -> int:
     """Deploy the demo, or remove it; the exit code is that of the first command that failed."""
     asked = _arguments()
     try:
-        env = _run_environment(environment("newest"))
+        env = commands_of(environment("newest"))
     except EnvironmentFailed as failure:
         print(failure, file=sys.stderr)
         return 2
@@ -113,8 +112,7 @@ def _existing(context: str) -> Target:
 
 
 def _own() -> Target:
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    facts = json.loads((state / "podpatterns" / "clusters" / CLUSTER / "facts.json").read_text())
+    facts = cluster_facts(CLUSTER)
     kubectl = f"{shlex.quote(facts['kubectl'])} --kubeconfig {shlex.quote(facts['kubeconfig'])}"
     return Target({"K8S_AUTH_KUBECONFIG": facts["kubeconfig"]}, kubectl, "scripts/demo --remove")
 
@@ -134,16 +132,6 @@ def _arguments() -> argparse.Namespace:
         help=f"remove the cluster {CLUSTER}, or from your cluster what was deployed",
     )
     return parser.parse_args()
-
-
-def _run_environment(venv: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)]),
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 def _playbook(name: str, env: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import demo
@@ -21,7 +22,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         return 3
 
     monkeypatch.setattr(demo, "_playbook", run)
-    monkeypatch.setattr(demo, "environment", lambda _name: demo.ROOT)
+    monkeypatch.setattr(demo, "environment", lambda _name: Path())
     monkeypatch.delenv("K8S_AUTH_CONTEXT", raising=False)
     return made
 
