@@ -13,7 +13,10 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    NotAllowed,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import NAMESPACES
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import unix_seconds
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
@@ -30,6 +33,8 @@ SIGN_SECONDS = 30.0
 DEAD_SECONDS = 180.0
 # How long to leave a server alone that could not delete something just now.
 PAUSE_SECONDS = 2.0
+# How long a server may refuse us before we believe it.
+FORBIDDEN_SECONDS = 15.0
 SWEEPERS = 8
 
 Report = Callable[[str], None]
@@ -76,16 +81,19 @@ class Pulse:
 def remove(api: Api, name: str, run_id: str, seconds: float) -> str:
     """Delete a namespace with all that is in it and wait until it is gone; why it is not, in a sentence.
 
-    A server that is away for a while must not be left with what we made.
+    A server that is away for a while must not be left with what we made; one that has just been started refuses
+    everybody for a moment, but not for long.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
-        left = deadline - time.monotonic()
+        left = began + seconds - time.monotonic()
         request = Request([namespace(name, run_id)], present=False, timeout=max(left, 1.0))
         try:
             release(api, name)
             run(api, request)
         except ClusterError as error:
+            if isinstance(error, NotAllowed):
+                left -= max(seconds - FORBIDDEN_SECONDS, 0.0)
             if left < PAUSE_SECONDS:
                 return f"namespace {name} stays behind: {error}"
             threading.Event().wait(PAUSE_SECONDS)  # for the server's sake
