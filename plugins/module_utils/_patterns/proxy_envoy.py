@@ -54,7 +54,9 @@ def envoy(options: Mapping[str, Any], target: Target, context: Context) -> Fragm
         shutdown_seconds=drain if mode is Mode.CLASSIC else 1,
     )
     expected = [ExpectedProxy(context.name, mode is Mode.NATIVE)] if options["verify_injection"] else []
-    held, warnings = _held(options, target, context, drain) if proxy.inbound else ([], [])
+    # A classic proxy gets TERM together with the app, which needs it at its end: there is no time to hold the app.
+    holds = proxy.inbound and mode is Mode.NATIVE
+    held, warnings = _held(options, target, context, drain) if holds else ([], [])
     return Fragment(
         helpers=[helper],
         grafts=[*_variables(options, context), *held],

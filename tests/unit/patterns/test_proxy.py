@@ -147,6 +147,10 @@ def test_an_app_that_others_reach_serves_on_while_its_pod_leaves() -> None:
     assert "lifecycle" not in app_of(upstreams=[API])
 
 
+def test_beside_a_classic_proxy_an_app_is_not_held_as_the_proxy_is_gone_by_then() -> None:
+    assert "lifecycle" not in app_of(inbound=[WEB], mode="classic", drain_seconds=20)
+
+
 @pytest.mark.parametrize(
     ("hook", "warned"),
     [
