@@ -224,7 +224,8 @@ class Lab:
             one
             for timeline in life.timelines
             for one in timeline.pod.containers
-            if one.image == self.settings.image
+            # The runtime spells the name of an image that it has got out: docker.io/library/busybox:latest.
+            if self.settings.image in (one.image or "")
         ]
         self._image_works |= any(one.image_id for one in mine)
         reason = next((one.reason for one in mine if one.reason in NO_IMAGE), None)
