@@ -27,6 +27,7 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, Tell, Until
+from conformance.ending import exited
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
@@ -606,10 +607,10 @@ AREA = Area(
             "A Pod that writes more to an emptyDir than its sizeLimit is stopped by the kubelet, and has failed.",
             source=VOLUME_DOCS,
             since="1.25",
-            # Its end is an error of its own, too: where it is quicker than the word Evicted, that word is lost.
-            scene=_oversized("over-limit", resident("main", *FILL, at_term=("code=1",), **on("data")), "1Mi"),
+            # It exits 3 where it is told to end, and nobody else tells it; the word Evicted and its log may be lost.
+            scene=_oversized("over-limit", resident("main", *FILL, at_term=("code=3",), **on("data")), "1Mi"),
             shows=(
-                says("main", "term"),
+                exited("main", 3),
                 whenever(
                     "main",
                     "the Pod has ended",
