@@ -18,6 +18,7 @@ from conformance.claims import (
     Judgement,
     agree,
     always,
+    exited,
     once,
     restarted,
     runs,
@@ -27,7 +28,6 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, Tell, Until
-from conformance.ending import exited
 from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
