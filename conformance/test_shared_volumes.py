@@ -13,9 +13,12 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
     ContainerFacts,
     PodFacts,
 )
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from conformance.claims import (
     Claim,
+    Finding,
     Judgement,
+    Life,
     agree,
     always,
     exited,
@@ -359,6 +362,16 @@ def _oversized(name: str, main: Speaker, limit: str) -> Scene:
     return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", _has_ended),))
 
 
+def _evicted(life: Life) -> Finding:
+    """The Pod's status or an event says that it was evicted; both may be lost, so neither is no telling."""
+    states = any(seen.pod.reason == "Evicted" for line in life.timelines for seen in line.versions)
+    events = any(mark.reason == "Evicted" for line in life.timelines for mark in line.marks)
+    told = f"the Pod is evicted: its status {'says' if states else 'does not say'} so"
+    return Finding(
+        Order.YES if states or events else Order.TIE, f"{told}, events {'do' if events else 'do not'}"
+    )
+
+
 FILL = (f"dd if=/dev/zero of={DATA}/fill bs=1M count=4", "say filled")
 
 
@@ -604,13 +617,14 @@ AREA = Area(
         ),
         Behaviour(
             "vol-emptydir-sizelimit",
-            "A Pod that writes more to an emptyDir than its sizeLimit is stopped by the kubelet, and has failed.",
+            "A Pod that writes more to an emptyDir than its sizeLimit is evicted.",
             source=VOLUME_DOCS,
             since="1.25",
-            # It exits 3 where it is told to end, and nobody else tells it; the word Evicted and its log may be lost.
+            # It exits 3 where it is told to end. Its status may lose the word Evicted, which the event has, too.
             scene=_oversized("over-limit", resident("main", *FILL, at_term=("code=3",), **on("data")), "1Mi"),
             shows=(
                 exited("main", 3),
+                _evicted,
                 whenever(
                     "main",
                     "the Pod has ended",
