@@ -87,6 +87,9 @@ STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
 TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io"
 ENDS = ("Succeeded", "Failed")
+# What kubectl says of a command that never came to run, and of one that the kubelet may run yet.
+NOT_REACHED = "error: unable to upgrade connection"
+UNKNOWN_THERE = f"{NOT_REACHED}: pod does not exist"
 
 
 class Missed(Exception):
@@ -550,7 +553,7 @@ class Performance:
         answers: queue.Queue[str] = queue.Queue()
 
         def ask() -> None:
-            answers.put(self.witness.look(timelines[0], Look(deed.container, deed.command)))
+            answers.put(self._told(timelines[0], Look(deed.container, deed.command)))
 
         # A command that never answers must not hold the scene.
         threading.Thread(target=ask, daemon=True, name=str(deed)).start()
@@ -560,6 +563,15 @@ class Performance:
             raise Missed(f"there is no answer to: {deed}") from None
         if deed.note:
             self.looks[deed.note] = said
+        elif said.startswith(NOT_REACHED):
+            raise Missed(f"nobody could {deed}: {said}")
+
+    def _told(self, timeline: Timeline, look: Look) -> str:
+        """What a command says. A kubelet that was just started knows of no Pods; it tells nobody when it does."""
+        said = self.witness.look(timeline, look)
+        while said.startswith(UNKNOWN_THERE) and time.monotonic() < self.deadline:
+            said = self.witness.look(timeline, look)
+        return said
 
 
 def _know(found: dict[str, Mapping[str, Any]], news: News) -> None:

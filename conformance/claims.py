@@ -22,7 +22,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
     order,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, Stamp
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Attempt, Timeline
 from conformance.deeds import Done
 
 
@@ -185,6 +185,25 @@ def end(container: str) -> Moment:
     return Moment(f"end of {container}", mark(container, "end").find)
 
 
+UNSEEN = Attempt(0, None, None, None, None)
+
+
+def told_start(container: str) -> Moment:
+    """When the runtime started the container for the first time, as the cluster tells of it."""
+    return Moment(f"start of {container}", lambda life: _first_attempt(life, container).started)
+
+
+def told_end(container: str) -> Moment:
+    """When the container ended for the first time, as the cluster tells of it."""
+    return Moment(f"end of {container}", lambda life: _first_attempt(life, container).finished)
+
+
+def _first_attempt(life: Life, container: str) -> Attempt:
+    timeline = life.timeline(container)
+    attempts = timeline.attempts.get(container, ()) if timeline else ()
+    return attempts[0] if attempts and attempts[0].number == 0 else UNSEEN
+
+
 def looked_start(name: str) -> Moment:
     """When the kernel made the process whose /proc/PID/stat somebody looked at under this name."""
 
@@ -215,6 +234,17 @@ def before(first: Moment, second: Moment) -> Claim:
 
 
 # --- words --------------------------------------------------------------------------------------
+
+
+def by_any(*claims: Claim) -> Claim:
+    """One thing that is told in several ways: each no is one, and short of that each yes."""
+
+    def claim(life: Life) -> Finding:
+        found = [one(life) for one in claims]
+        told = next((one for wanted in (Order.NO, Order.YES) for one in found if one.answer is wanted), None)
+        return told or Finding(Order.TIE, "; ".join(one.evidence for one in found))
+
+    return claim
 
 
 def says(container: str, event: str, detail: str | None = None) -> Claim:

@@ -134,11 +134,6 @@ SICK_APP = scene(
 )
 
 
-def well(name: str, *ways: Speaker, deeds: tuple[Deed, ...] = ()) -> Scene:
-    """A Pod with sidecars that are asked in several ways whether they are alive, while the app lingers."""
-    return scene(pod(name, *ways, app("main", "await asked", "linger never")), deeds=deeds)
-
-
 def _asked(**probes: dict[str, Any]) -> tuple[Speaker, ...]:
     """Sidecars with these liveness probes: by a command, by HTTP, and by a connection."""
     serving = {"startupProbe": by_http("/by-http")}
@@ -154,20 +149,28 @@ def by_connection(port: int, **settings: Any) -> dict[str, Any]:
     return {"tcpSocket": {"port": port}, "periodSeconds": 1, "timeoutSeconds": 10, **settings}
 
 
-WELL = well(
-    "well",
-    *_asked(
-        command=probe("mark asked", failureThreshold=3),
-        http=by_http("/by-http", failureThreshold=3),
-        connection=by_connection(8081, failureThreshold=3, initialDelaySeconds=2),
-    ),
+# Sidecars that are asked in several ways whether they are alive, while the app lingers.
+WELL = scene(
+    pod(
+        "well",
+        *_asked(
+            command=probe("mark asked", failureThreshold=3),
+            http=by_http("/by-http", failureThreshold=3),
+            connection=by_connection(8081, failureThreshold=3, initialDelaySeconds=2),
+        ),
+        app("main", "await asked", "linger never"),
+    )
 )
-UNWELL = well(
-    "unwell",
-    *_asked(
-        command=probe("mark asked", "false", failureThreshold=1),
-        http=by_http("/nothing-here", failureThreshold=1),
-        connection=by_connection(9, failureThreshold=1),
+# This app stays: were it to end, the sidecars would end with it, restarted or not.
+UNWELL = scene(
+    pod(
+        "unwell",
+        *_asked(
+            command=probe("mark asked", "false", failureThreshold=1),
+            http=by_http("/nothing-here", failureThreshold=1),
+            connection=by_connection(9, failureThreshold=1),
+        ),
+        resident("main"),
     ),
     deeds=tuple(restarts(one) for one in ("by-command", "by-http", "by-connection")),
 )

@@ -56,6 +56,17 @@ def test_a_look_at_a_process_tells_when_the_kernel_made_it() -> None:
     assert before(looked_start("two"), looked_start("one"))(lived).answer is NO
 
 
+@pytest.mark.parametrize(
+    ("answers", "answer"),
+    [((YES, TIE), YES), ((TIE, YES), YES), ((TIE, TIE), TIE), ((YES, NO), NO), ((NO, TIE), NO), ((), TIE)],
+)
+def test_what_is_told_in_several_ways_holds_if_one_way_tells_it_and_none_the_contrary(
+    answers: tuple[Order, ...], answer: Order
+) -> None:
+    told = [lambda _life, found=found: claims.Finding(found, "") for found in answers]
+    assert claims.by_any(*told)(Life()).answer is answer
+
+
 def test_a_look_that_failed_is_no_moment() -> None:
     assert (
         before(looked_start("one"), looked_start("two"))(Life(looks={"one": "cat: no such file"})).answer
