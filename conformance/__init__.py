@@ -5,10 +5,11 @@ pods        Pods and scenes, declared in a line a container; script has the shel
 workloads   Jobs, Deployments and their like, declared; workload_claims is what they and their Pods must show
 claims      what a timeline must show, and the finding: yes, no, or no telling
 needs       what a cluster must have for some behaviours, and how it is asked
-deeds       what is done to Pods, declared; acting does it
-nodes       enters the nodes of a kind cluster; on_nodes has the words and the deeds for them
+deeds       what is done to Pods, declared; on_nodes has those for the nodes of a kind cluster
 schedule    which scenes are on when; room says how many Pods at once, selection which behaviours at all
-lab         plays scenes in the run's namespaces, those of premises; following waits, evidence gathers what they left
+lab         plays scenes in the run's namespaces, those of premises; evidence gathers what they left
+stage       all that is seen of a namespace; making makes what is seen there
+following   takes Pods to their goal; acting does deeds as well, and awaiting, requesting, telling, entering are how
 plugin      pytest: options, fixtures, exit codes; workers for pytest-xdist, fixtures for other suites' tests
 record      what a run found, as data; recording gathers it, reports/ and reporting put it into words
 catalogue   the ids of all behaviours that the project knows of; unproven has those that nothing asserts

@@ -1,4 +1,4 @@
-"""What is done to the Pods of a scene once they are there, declared; acting.py does it.
+"""What is done to the Pods of a scene once they are there, declared; acting.py has it done.
 
 note: the name among the scene's looks under which the answer is kept, be it the server's, which may then refuse,
 or what a command printed. Without it a refusal ends the scene.
@@ -108,7 +108,7 @@ class Read:
 
 @dataclass(frozen=True)
 class OnNode:
-    """Run shell on the node of a Pod, which must be a kind node on this machine; node_deeds.py has the words for it.
+    """Run shell on the node of a Pod, which must be a kind node on this machine; on_nodes.py has the words for it.
 
     what: the deed, for people. note: keeps what it prints. undo: shell that is run at the scene's end, come what may.
     """

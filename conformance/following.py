@@ -11,15 +11,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api impo
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals import (
     Standing,
     Verdict,
-    goal_for,
     standing,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View, Workload
-from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload, pod_spec
-from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, Result, run
-from conformance.acting import Missed, Stage
-from conformance.alterations import alterations
+from ansible_collections.podpatterns.core.plugins.module_utils._run import Result
+from conformance.making import make
 from conformance.pods import Manifest
+from conformance.stage import Missed, Stage
 
 
 @dataclass
@@ -30,31 +28,13 @@ class Following:
     stage: Stage
     goal: str
     deadline: float
-    workloads: list[Workload] = field(default_factory=list)
+    workloads: tuple[Workload, ...] = ()
     altered: tuple[str, ...] = ()
 
     def make(self, manifests: Sequence[Manifest]) -> None:
         """Make the objects. Raises ClusterError or BadDefinition where none is made, or not all."""
-        left = max(self.deadline - time.monotonic(), 1.0)
-        request = Request(manifests, namespace=self.stage.namespace, goal="exists", timeout=left)
-        changes = run(self.api, request).changes
-        self.altered = tuple(
-            f"{change.target.name} {path}"
-            for change in changes
-            if change.after is not None
-            for path in alterations(change.target.manifest, change.after)
-        )
-        self.workloads = [
-            Workload(
-                change.target.kind,
-                change.target.namespace,
-                change.target.name,
-                change.after["metadata"]["uid"],
-                goal_for(change.target.kind, pod_spec(change.target.manifest), self.goal),
-            )
-            for change in changes
-            if change.after is not None and is_workload(change.target.manifest)
-        ]
+        made = make(self.api, self.stage.namespace, manifests, self.goal, self.deadline)
+        self.workloads, self.altered = made.workloads, made.altered
 
     def follow(self, grace: float) -> list[Result]:
         """Wait until each has reached the goal, or cannot; trouble that may heal is given grace, in seconds."""

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,22 +20,23 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
     ClusterError,
     NotConnected,
 )
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import BY_KIND
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition
-from ansible_collections.podpatterns.core.plugins.module_utils._pod.template import is_workload
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, look, run
-from conformance.acting import Performance, Stage, kept, with_finalizer
+from conformance.acting import act
 from conformance.asking import NAMESPACE, asked
 from conformance.claims import Life
-from conformance.deeds import Apply
 from conformance.evidence import Witness, continued
+from conformance.finalizer import kept, with_finalizer
 from conformance.following import Following
+from conformance.making import clear, workloads_of
 from conformance.needs import unmet
+from conformance.performance import Performance
 from conformance.plays import play, run_play
 from conformance.pods import Manifest, Scene, dressed
 from conformance.premises import LABEL, Pulse, base, namespace, remove
 from conformance.schedule import Turn
 from conformance.script import WILL
+from conformance.stage import Stage
 
 THREADS = 8
 # How long a server may be out of reach in the middle of a run.
@@ -134,7 +135,7 @@ class Lab:
             if not turn.scene.dry:
                 name = self._namespace_of(turn)
                 place = self._places.setdefault(name, Place(name, turn.scene.restricted))
-                place.kinds |= {str(one["kind"]) for one in _workloads(turn.scene)}
+                place.kinds |= {str(one["kind"]) for one in workloads_of(turn.scene)}
                 place.turns += 1
 
     def open(self) -> None:
@@ -210,7 +211,8 @@ class Lab:
                 try:
                     life = self._way(scene)(stage, scene)
                 finally:
-                    self._clear(stage.namespace, scene)
+                    with self._phase("clearing"):
+                        clear(self.api, stage.namespace, scene)
         except (ClusterError, BadDefinition) as error:
             if isinstance(error, NotConnected):
                 self.closed = str(error)
@@ -256,7 +258,7 @@ class Lab:
         prepare = partial(self._prepared, scene)
         performance = Performance(self.api, stage, self.witness, scene, self._clothed, prepare, deadline)
         with self._phase("deeds"):
-            return performance.life(self._manifests([scene]))
+            return act(performance, self._manifests([scene]))
 
     def _follow(self, stage: Stage, scene: Scene) -> Life:
         manifests = self._manifests([scene])
@@ -275,15 +277,6 @@ class Lab:
             results = following.follow(grace)
         with self._phase("evidence"):
             return replace(self.witness.life(scene, results), altered=following.altered)
-
-    def _clear(self, namespace: str, scene: Scene) -> None:
-        """Begin to take away what holds room on a node; the rest goes with the namespace."""
-        body = {"propagationPolicy": "Background", "gracePeriodSeconds": 1}
-        with self._phase("clearing"), suppress(ClusterError):
-            for one in _workloads(scene):
-                path = BY_KIND[one["kind"]].path(namespace, one["metadata"]["name"])
-                with suppress(ClusterError):
-                    self.api.request("delete", path, body=body)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -338,9 +331,3 @@ class Lab:
 
     def _remove(self, namespace: str) -> str:
         return remove(self.api, namespace, self.run_id, self.settings.timeout)
-
-
-def _workloads(scene: Scene) -> list[Manifest]:
-    """All that makes Pods in a scene."""
-    applied = [deed.manifest for deed in scene.deeds if isinstance(deed, Apply) and not deed.dry]
-    return [one for one in (*scene.manifests, *scene.then, *applied) if is_workload(one)]

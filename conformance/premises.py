@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import MERGE, Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import (
     ClusterError,
     NotAllowed,
@@ -20,14 +20,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import NAMESPACES
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import unix_seconds
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
-from conformance.acting import release
+from conformance.finalizer import release
 
 # On all that a run makes; its value is the run's own.
 LABEL = "podpatterns.core/conformance"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 # When the run last said that it is alive, in seconds since 1970 by the clock of whoever runs it.
 ALIVE = "podpatterns.core/alive"
-MERGE = "application/merge-patch+json"
 SIGN_SECONDS = 30.0
 # After so long without a sign a run is taken for dead; clocks may differ by less.
 DEAD_SECONDS = 180.0

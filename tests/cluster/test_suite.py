@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import Api
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api import MERGE, Api
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect import connect
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import Refusal
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import NAMESPACES, PODS
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
-from conformance.acting import FINALIZER
+from conformance.finalizer import FINALIZER
 from conformance.lab import Lab as Laboratory
 from conformance.lab import Settings
 from conformance.pods import Scene, app, init, pod, scene
@@ -113,6 +113,7 @@ def _chosen(*ids: str) -> list[str]:
     return [word for name in ids for word in ("--behaviour", name)]
 
 
+@pytest.mark.long
 def test_the_suites_manifest_gives_it_all_the_rights_that_it_needs(lab: Lab, tmp_path: Path) -> None:
     name = lab.name()
     documents = _renamed(name)
@@ -168,7 +169,7 @@ def test_a_namespace_that_somebody_takes_away_in_the_middle_is_told(lab: Lab, la
     finally:
         body = {"metadata": {"finalizers": None}}
         path = CONFIG_MAPS.path(there, "held")
-        lab.api.request("patch", path, body=body, content_type="application/merge-patch+json")
+        lab.api.request("patch", path, body=body, content_type=MERGE)
     assert f"Failed to apply Pod {there}/late" in shortfall
     assert "is being terminated" in shortfall
 

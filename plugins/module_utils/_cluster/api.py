@@ -25,6 +25,8 @@ except ImportError:  # reported by connect(), with the way to mend it
 
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 CONNECT_SECONDS = 10
 # An answer that takes longer than this is one that will not come.
 READ_SECONDS = 60
