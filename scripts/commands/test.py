@@ -107,7 +107,7 @@ class Parts:
             return False
         return self._pytest(
             "tests of the core",
-            ["tests/cluster", "--numprocesses", str(AT_ONCE), "--quiet"],
+            ["tests/cluster", "--numprocesses", str(AT_ONCE), "--dist", "loadgroup", "--quiet"],
             self.cluster.env(),
         )
 

@@ -18,6 +18,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", help="kubeconfig of the cluster (else that of the variable KUBECONFIG)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "long: runs the suite for a minute or more, so it begins before the others"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first: of several workers none is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def kubeconfig(pytestconfig: pytest.Config) -> Path:
     """The cluster's kubeconfig; without one nothing can be proven here, so it is an error and no skip."""

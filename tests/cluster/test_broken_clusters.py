@@ -23,6 +23,7 @@ PODS = "8"
 MINUTES = 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_what_a_cluster_breaks_deviates_and_nothing_else(lab: Lab, tmp_path: Path, fault: Fault) -> None:
     run_id = f"b{secrets.token_hex(3)}"

@@ -15,6 +15,8 @@ from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragmen
 
 from .lab import PATIENCE, Lab, Space, container, pod
 
+# The cluster has one set of API groups: two workers would make and take away the same at once.
+pytestmark = pytest.mark.xdist_group("injection")
 ISTIO = "networking.istio.io"
 
 
