@@ -10,7 +10,7 @@ schedule    which scenes are on when; room says how many Pods at once, selection
 lab         plays scenes in the run's namespaces, those of premises; evidence gathers what they left
 stage       all that is seen of a namespace; making makes what is seen there
 following   takes Pods to their goal; acting does deeds as well, and awaiting, requesting, telling, entering are how
-plugin      pytest: options, fixtures, exit codes; workers for pytest-xdist, fixtures for other suites' tests
+plugin      pytest: options, collecting, running, verdicts; workers for pytest-xdist, fixtures for other suites' tests
 record      what a run found, as data; recording gathers it, reports/ and reporting put it into words
 catalogue   the ids of all behaviours that the project knows of; unproven has those that nothing asserts
 compare     what differs between runs

@@ -10,7 +10,7 @@ import pytest
 
 def main() -> int:
     """Run it and return its exit code."""
-    plugins = ["-p", "conformance.workers", "-p", "conformance.plugin"]
+    plugins = ["-p", "conformance.plugin"]
     # Else pytest takes the place of a kubeconfig that is named for the root of all.
     settings = [f"--rootdir={Path.cwd()}", "-o", "junit_family=xunit1"]
     return pytest.main([*plugins, *settings, "--pyargs", "conformance", *sys.argv[1:]])

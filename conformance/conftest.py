@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ("conformance.workers", "conformance.plugin")
+pytest_plugins = ("conformance.plugin",)

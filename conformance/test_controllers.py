@@ -42,7 +42,6 @@ from conformance.deeds import (
 )
 from conformance.ending import at_last, deleting
 from conformance.on_nodes import STATIC_PODS
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
@@ -59,6 +58,7 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, first, in_each, in_pod, made, pods_of, state_before
 from conformance.workloads import cron_job, daemon_set, deployment, stateful_set
 

@@ -10,7 +10,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Claim, Finding, Judgement, Life, exited, looks, restarted, says, succeeded, the
 from conformance.deeds import Evict, Patch, Until, UntilListed, UntilState
 from conformance.ending import ended_by, ends, killed, never_made
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
@@ -27,6 +26,7 @@ from conformance.pods import (
 )
 from conformance.registry import KEP_753, LIFECYCLE_DOCS, Area, Behaviour
 from conformance.script import WILL
+from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition
 from conformance.workloads import deployment
 

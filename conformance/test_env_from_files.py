@@ -13,10 +13,10 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Claim, Judgement, Test, refuses, restarted, says, the
 from conformance.deeds import Delete, Until
 from conformance.ending import at_last, ends, never_made
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
 from conformance.registry import Area, Behaviour
 from conformance.restarting import at_first, followed, leave, says_in
+from conformance.verdicts import catch, hold
 
 KEP_3721 = "KEP-3721, Support for env files"
 FILE_DOCS = "Kubernetes documentation, Define Environment Variable Values Using An Init Container"

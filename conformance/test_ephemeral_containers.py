@@ -21,9 +21,9 @@ from conformance.claims import (
 )
 from conformance.deeds import Patch, Until
 from conformance.ending import ends, stays_dead
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, init, mount, pod, probe, resident, scene, sidecar, value
 from conformance.registry import Area, Behaviour
+from conformance.verdicts import catch, hold
 
 EPHEMERAL_DOCS = "Kubernetes documentation, Ephemeral Containers"
 ENV_FILE_DOCS = "Kubernetes documentation, Define Environment Variable Values Using An Init Container"

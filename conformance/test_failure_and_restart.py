@@ -27,7 +27,6 @@ from conformance.claims import (
 )
 from conformance.deeds import Apply, Until
 from conformance.ending import at_best, at_last, birth_of, ended_by, ends, later_by, never_made
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, init, pod, probe, resident, scene, sidecar, value
 from conformance.registry import (
     CONFIG_DOCS,
@@ -54,6 +53,7 @@ from conformance.restarting import (
     willing,
 )
 from conformance.script import WILL
+from conformance.verdicts import catch, hold
 
 DEBUG_DOCS = "Kubernetes documentation, Determine the Reason for Pod Failure"
 NODE_TESTS = "Kubernetes' own node tests"

@@ -11,9 +11,9 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from conformance.claims import Judgement, always, once, restarted, says, succeeded, the
 from conformance.deeds import OURS, Patch, Until
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, init, pod, scene, sidecar, value
 from conformance.registry import IMAGE_DOCS, INIT_DOCS, LIFECYCLE_DOCS, SIDECAR_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 # A name in a domain that is reserved to have no hosts.
 NO_IMAGE = "registry.invalid/no/such:image"

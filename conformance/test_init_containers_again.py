@@ -44,9 +44,9 @@ from conformance.on_nodes import (
     stop_sandbox,
     without_server,
 )
-from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, app, init, mount, pod, probe, resident, scene, sidecar, value
 from conformance.registry import INIT_DOCS, KEP_753, LIFECYCLE_DOCS, SIDECAR_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 # A name in a domain that is reserved to have no hosts.
 NO_IMAGE = "registry.invalid/no/such:image"

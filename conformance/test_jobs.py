@@ -30,9 +30,9 @@ from conformance.claims import (
 )
 from conformance.deeds import Patch, UntilPods, UntilState
 from conformance.ending import ENDS, never_says
-from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, JOB_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, in_each, in_pod, made
 from conformance.workloads import job
 

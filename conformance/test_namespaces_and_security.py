@@ -17,9 +17,9 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import Apply, Patch, Until
-from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, app, init, pod, resident, scene, sidecar, value
 from conformance.registry import POD_DOCS, SECURITY_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition
 from conformance.workloads import job
 

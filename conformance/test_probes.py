@@ -39,7 +39,6 @@ from conformance.course import (
     with_container,
 )
 from conformance.deeds import Deed, Delete, Tell, Until, UntilListed
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Scene,
     Speaker,
@@ -64,6 +63,7 @@ from conformance.registry import (
     KnownBug,
 )
 from conformance.script import BOARD
+from conformance.verdicts import catch, hold
 
 NODE_TESTS = "Kubernetes' own node tests"
 # A sidecar that had crashed and a startup probe kept the apps of a Pod that restarts nothing from starting.

@@ -13,9 +13,9 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.answers import reads, value_at
 from conformance.claims import Judgement, looks, restarted, says, succeeded, the
 from conformance.deeds import Deed, Patch, Until, UntilListed
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, init, pod, resident, scene, sidecar, value
 from conformance.registry import Area, Behaviour
+from conformance.verdicts import catch, hold
 
 RESIZE_DOCS = "Kubernetes documentation, Resize CPU and Memory Resources assigned to Containers"
 KEP_1287 = "KEP-1287, In-place Update of Pod Resources"

@@ -12,9 +12,9 @@ from typing import Any
 from conformance.answers import charged, reads, would_be
 from conformance.claims import Claim, Judgement, always, once, refuses, says, succeeded
 from conformance.deeds import Read, Until
-from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 QUOTA_DOCS = "Kubernetes documentation, Resource Quotas"
 QOS_DOCS = "Kubernetes documentation, Pod Quality of Service Classes"

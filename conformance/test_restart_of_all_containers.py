@@ -13,7 +13,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Judgement, always, before, birth, exited, restarted, runs, the
 from conformance.deeds import Delete, Patch, Until
 from conformance.ending import at_last, birth_of, ends, never_says, stays_dead
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Scene,
     Speaker,
@@ -43,6 +42,7 @@ from conformance.restarting import (
     says_alike,
     willing,
 )
+from conformance.verdicts import catch, hold
 
 KEP_5532 = "KEP-5532, Restart All Containers on Container Exits"
 SINCE = "1.36"

@@ -13,7 +13,6 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Judgement, before, birth, exited, refuses, restarted, the, whenever
 from conformance.deeds import Until, UntilPods, UntilState
 from conformance.ending import ends, never_made
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, init, pod, scene, value
 from conformance.registry import LIFECYCLE_DOCS, Area, Behaviour
 from conformance.restarting import (
@@ -30,6 +29,7 @@ from conformance.restarting import (
     until_over,
     willing,
 )
+from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, in_pod, made
 from conformance.workloads import job
 

@@ -26,7 +26,6 @@ from conformance.claims import (
     whenever,
 )
 from conformance.plays import task
-from conformance.plugin import catch, hold
 from conformance.pods import (
     NOBODY,
     SPEAKER,
@@ -43,6 +42,7 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import SEED, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 FILES = Path(__file__).resolve().parent.parent / "playbooks" / "files"
 HASTY = [value("PATIENCE", "3")]

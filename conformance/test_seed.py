@@ -26,9 +26,9 @@ from conformance.claims import (
     told_start,
     whenever,
 )
-from conformance.plugin import catch, hold
 from conformance.pods import Look, Manifest, as_it_stands, manifest_of
 from conformance.registry import SEED, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 # In the repository they are the playbooks' own; an installed suite has them beside it.
 HERE = Path(__file__).resolve().parent

@@ -6,7 +6,6 @@ from typing import Any
 
 from conformance.claims import Judgement, agree, refuses, says, succeeded, the
 from conformance.deeds import Apply, Tell, Until
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
@@ -22,6 +21,7 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import DNS_DOCS, INIT_DOCS, KEP_753, POD_DOCS, SERVICE_DOCS, Area, Behaviour
+from conformance.verdicts import catch, hold
 
 PORT = 8080
 HERE = f"127.0.0.1:{PORT}"

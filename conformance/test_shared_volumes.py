@@ -31,7 +31,6 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, Tell, Until
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Manifest,
     Scene,
@@ -56,6 +55,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.verdicts import catch, hold
 
 DATA = "/data"
 DATA_VOLUME = {"name": "data", "emptyDir": {}}

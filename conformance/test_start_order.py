@@ -26,7 +26,6 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Read, Until
-from conformance.plugin import catch, hold
 from conformance.pods import (
     Scene,
     app,
@@ -51,6 +50,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.verdicts import catch, hold
 
 HASTY = [value("PATIENCE", "3")]
 

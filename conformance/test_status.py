@@ -28,7 +28,6 @@ from conformance.claims import (
 from conformance.course import as_if, backwards, for_good, in_turn, lastly, with_condition, with_container
 from conformance.deeds import Deed, Delete, Patch, Read, Tell, Until, UntilListed
 from conformance.ending import ENDS, ends
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
 from conformance.registry import (
     INIT_DOCS,
@@ -40,6 +39,7 @@ from conformance.registry import (
     Behaviour,
 )
 from conformance.script import BOARD
+from conformance.verdicts import catch, hold
 
 CONDITION_DOCS = "Kubernetes documentation, Pod Lifecycle, Pod conditions"
 DEBUG_DOCS = "Kubernetes documentation, Debug Init Containers"

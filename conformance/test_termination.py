@@ -44,10 +44,10 @@ from conformance.ending import (
     never_says,
     stays_dead,
 )
-from conformance.plugin import catch, hold
 from conformance.pods import Scene, Speaker, app, hook, pod, probe, resident, scene, sidecar, value
 from conformance.registry import HOOK_DOCS, KEP_753, LIFECYCLE_DOCS, SERVICE_DOCS, Area, Behaviour, KnownBug
 from conformance.script import STAY, WILL
+from conformance.verdicts import catch, hold
 
 EVICTION_DOCS = "Kubernetes documentation, API-initiated Eviction"
 NODE_TESTS = "Kubernetes' own node tests"

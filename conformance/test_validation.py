@@ -11,7 +11,6 @@ from typing import Any
 
 from conformance.claims import Claim, Judgement, accepts, looks, refuses
 from conformance.deeds import Patch
-from conformance.plugin import catch, hold
 from conformance.pods import Manifest, Scene, Speaker, app, hook, init, mount, pod, probe, scene, sidecar
 from conformance.registry import (
     INIT_DOCS,
@@ -24,6 +23,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.verdicts import catch, hold
 from conformance.workloads import daemon_set, deployment, job, stateful_set
 
 JOB_DOCS = "Kubernetes documentation, Jobs"

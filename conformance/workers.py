@@ -16,6 +16,16 @@ from conformance.selection import Shard
 SHARDED = "conformance_sharded"
 
 
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is a worker."""
+    return hasattr(config, "workerinput")
+
+
+def worker_id(config: pytest.Config) -> str:
+    """What tells a worker's namespaces from those of its colleagues; empty where there are no workers."""
+    return str(getattr(config, "workerinput", {}).get("workerid", ""))
+
+
 def worker_shard(config: pytest.Config, whole: Shard) -> Shard:
     """The share of this process: of a worker its part, else the whole."""
     given: dict[str, Any] = getattr(config, "workerinput", {})

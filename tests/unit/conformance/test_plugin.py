@@ -25,9 +25,9 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import lines_of
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Life, before, mark
-from conformance.plugin import catch, hold
 from conformance.pods import app, pod, scene
 from conformance.registry import Area, Behaviour, KnownBug
+from conformance.verdicts import catch, hold
 
 LOGS = {"kept": ["@ 1.00 a", "@ 2.00 b"], "broken": ["@ 2.00 a", "@ 1.00 b"], "tied": ["@ 1.00 a", "@ 1.00 b"],
         "known": ["@ 2.00 a", "@ 1.00 b"]}
