@@ -93,7 +93,7 @@ class Run:
 def entry_of(area: Area, behaviour: Behaviour) -> Entry:
     """The behaviour, of which nothing is known yet."""
     one = behaviour
-    return Entry(one.id, area.name, one.statement, one.source, one.since, one.tier, tuple(one.needs))
+    return Entry(one.id, area.name, one.statement, one.source, one.since, one.tier, tuple(one.all_needs))
 
 
 def judged(entry: Entry, found: Judgement) -> Entry:

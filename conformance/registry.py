@@ -60,6 +60,10 @@ class KnownBug:
         return release is not None and release[1] in SpecifierSet(self.versions)
 
 
+# A sidecar that had crashed and a startup probe kept the apps of a Pod that restarts nothing from starting.
+NEVER_RECOVERS = (KnownBug(132826, ">=1.29,<1.33.6"), KnownBug(132826, ">=1.34,<1.34.2"))
+
+
 def as_known(found: Judgement, known: Sequence[KnownBug], version: str) -> Judgement:
     """The judgement, where it is a deviation that is known of this version as such."""
     bugs = [bug for bug in known if bug.affects(version)]
@@ -69,13 +73,24 @@ def as_known(found: Judgement, known: Sequence[KnownBug], version: str) -> Judge
 
 
 @dataclass(frozen=True)
+class Sign:
+    """How a scene's own evidence shows that the cluster lacks what no dry run tells of.
+
+    need: the feature gate or the like. missing: why it is not there, as was seen; empty where it is.
+    """
+
+    need: str
+    missing: Callable[[Life], str]
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """A promise, the scene that puts it to the test, what must be seen, and a twin that must not show it.
 
     id: as in the catalogue. since: the Kubernetes version. twin: a scene in which the promise does not hold, or a
     way to doctor the scene's own evidence so that it does not. tier: one of TIERS. known: bugs of Kubernetes by
-    which it deviates. disruptive: it takes from others what they need (a node, a kubelet, an API server), so it is
-    run last, and alone.
+    which it deviates. sign: of what it needs and nobody can be asked for. disruptive: it takes from others what they
+    need (a node, a kubelet, an API server), so it is run last, and alone.
     """
 
     id: str
@@ -87,6 +102,7 @@ class Behaviour:
     twin: Scene | Doctor
     tier: str = "portable"
     known: tuple[KnownBug, ...] = ()
+    sign: Sign | None = None
     disruptive: bool = False
 
     def __post_init__(self) -> None:
@@ -104,6 +120,16 @@ class Behaviour:
     def needs(self) -> list[str]:
         """What a cluster must have: feature gates and the like, those of needs.NEEDS."""
         return sorted(set().union(*(one.needs for one in self.scenes)))
+
+    @property
+    def all_needs(self) -> list[str]:
+        """The same, with what only its evidence tells of."""
+        return sorted({*self.needs, *([self.sign.need] if self.sign else ())})
+
+    def missing(self, life: Life) -> str:
+        """What the cluster lacks, as the evidence shows; empty where that shows nothing of the kind."""
+        why = self.sign.missing(life) if self.sign else ""
+        return f"{self.sign.need} is needed, but {why}" if self.sign and why else ""
 
 
 @dataclass(frozen=True)

@@ -51,20 +51,20 @@ def _row(one: Behaviour) -> str:
         f"{one.statement}{known}",
         one.source,
         one.since,
-        ", ".join(one.needs),
+        ", ".join(one.all_needs),
         tier,
         twin,
     )
     return f"| {' | '.join(cells)} |"
 
 
-def renewed(text: str) -> str:
-    """The text with the table between its two marks made anew."""
-    before, _begin, rest = text.partition(BEGIN)
-    _old, _end, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+def renewed(text: str, begin: str, made: str, end: str) -> str:
+    """The text with what is between the two marks made anew."""
+    before, _begin, rest = text.partition(begin)
+    _old, _end, after = rest.partition(end)
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
 if __name__ == "__main__":
     page = Path(sys.argv[1])
-    page.write_text(renewed(page.read_text()))
+    page.write_text(renewed(page.read_text(), BEGIN, table(), END))

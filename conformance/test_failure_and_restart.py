@@ -33,6 +33,7 @@ from conformance.registry import (
     INIT_DOCS,
     KEP_753,
     LIFECYCLE_DOCS,
+    NEVER_RECOVERS,
     SIDECAR_DOCS,
     Area,
     Behaviour,
@@ -428,6 +429,7 @@ AREA = Area(
                 ends("main", "Succeeded"),
             ),
             twin=followed("init-crashes", init("helper", FAIL_ONCE), app("main")),
+            known=NEVER_RECOVERS,
         ),
         Behaviour(
             "fail-sidecar-restart-does-not-touch-app",

@@ -15,6 +15,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.answers import reads
 from conformance.claims import (
     Judgement,
+    Life,
     Test,
     always,
     exited,
@@ -37,6 +38,7 @@ from conformance.registry import (
     SIDECAR_DOCS,
     Area,
     Behaviour,
+    Sign,
 )
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
@@ -200,10 +202,11 @@ STOPPING = scene(
 
 
 def observed(name: str, *deeds: Deed, generation: int) -> Scene:
-    """A Pod that is read when the kubelet has seen this generation of it."""
+    """A Pod that is read when the kubelet has seen this generation of it, or tells of none."""
 
     def seen(found: Sequence[Mapping[str, Any]]) -> bool:
-        return any(one.get("status", {}).get("observedGeneration", 0) >= generation for one in found)
+        told = [one["status"].get("observedGeneration", 0) for one in found]
+        return any(one >= generation for one in told) or any(map(_runs_untold, found))
 
     return scene(
         pod(name, resident("main")),
@@ -220,6 +223,17 @@ def observed(name: str, *deeds: Deed, generation: int) -> Scene:
             ),
         ),
     )
+
+
+def _runs_untold(found: Mapping[str, Any]) -> bool:
+    """Whether the kubelet has said that the Pod runs, and not of which generation it says so."""
+    return found["status"].get("phase") == "Running" and "observedGeneration" not in found["status"]
+
+
+def _no_generation(life: Life) -> str:
+    told = life.looks.get("pod")
+    untold = told is not None and _runs_untold(json.loads(told))
+    return "the status of a Pod that runs has no observedGeneration" if untold else ""
 
 
 def _observes(found: Mapping[str, Any]) -> bool:
@@ -557,6 +571,7 @@ AREA = Area(
             ),
             shows=(reads("pod", "the second generation is observed", _observes),),
             twin=observed("unchanged", generation=1),
+            sign=Sign("PodObservedGenerationTracking", _no_generation),
         ),
         Behaviour(
             "st-logs-of-init",

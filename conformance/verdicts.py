@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
@@ -11,7 +12,7 @@ from conformance.claims import Judgement, Life, Verdict, judge
 from conformance.evidence import blindness
 from conformance.lab import Lab
 from conformance.pods import Scene
-from conformance.record import NOT_APPLICABLE, entry_of
+from conformance.record import NOT_APPLICABLE, Entry, entry_of
 from conformance.recording import carry, note, note_failure
 from conformance.registry import Area, Behaviour, as_known
 from conformance.reporting import report
@@ -74,11 +75,15 @@ def subject(
     if not why_not and any(one.looks_inside for one in behaviour.scenes) and (blind := blindness()):
         why_not = f"nobody can look inside a container here: {blind}"
     if why_not:
-        record_property("verdict", NOT_APPLICABLE)
-        note(request.node, replace(entry, verdict=NOT_APPLICABLE, reason=why_not))
-        pytest.skip(f"{NOT_APPLICABLE}: {why_not}")
+        _skip(request.node, entry, why_not, record_property)
     note(request.node, entry)
     return behaviour
+
+
+def _skip(item: pytest.Item, entry: Entry, why: str, record_property: RecordProperty) -> NoReturn:
+    record_property("verdict", NOT_APPLICABLE)
+    note(item, replace(entry, verdict=NOT_APPLICABLE, reason=why))
+    pytest.skip(f"{NOT_APPLICABLE}: {why}")
 
 
 @pytest.fixture
@@ -90,8 +95,10 @@ def verdict(
     record_property: RecordProperty,
 ) -> Judgement:
     """The judgement on the behaviour's own scene; an error of this fixture means that there is none."""
-    version = request.config.stash[SESSION].version
-    found = as_known(judge(subject.shows, lives[subject.scene.name]), subject.known, version)
+    life = lives[subject.scene.name]
+    if missing := subject.missing(life):
+        _skip(request.node, entry_of(area, subject), missing, record_property)
+    found = as_known(judge(subject.shows, life), subject.known, request.config.stash[SESSION].version)
     record_property("verdict", found.verdict.value)
     note(request.node, entry_of(area, subject), found)
     return _judged(area, subject, found)
@@ -107,8 +114,10 @@ def twin_verdict(
 ) -> Judgement:
     """The judgement, by the same claims, on the behaviour's wrong twin."""
     twin = subject.twin
-    life = lives[twin.name] if isinstance(twin, Scene) else twin(lives[subject.scene.name])
-    found = judge(subject.shows, life)
+    seen = lives[twin.name if isinstance(twin, Scene) else subject.scene.name]
+    if missing := subject.missing(seen):
+        _skip(request.node, entry_of(area, subject), missing, record_property)
+    found = judge(subject.shows, seen if isinstance(twin, Scene) else twin(seen))
     record_property("verdict on the wrong twin", found.verdict.value)
     note(request.node, replace(entry_of(area, subject), twin=found.verdict.value))
     return _judged(area, subject, found)

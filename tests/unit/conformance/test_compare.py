@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.compare import DIFFERENT, USAGE, differences, main, table
+from conformance.compare import BEGIN, DIFFERENT, END, USAGE, differences, main, page, table
 from conformance.record import Entry, Figures, Run, as_data
 
 SERIAL = Entry(
@@ -25,8 +25,8 @@ def run(version: str, *entries: Entry) -> Run:
 
 def test_only_what_differs_is_told_with_a_verdict_a_run() -> None:
     found = differences([run("1.1", SERIAL, HANGS), run("1.2", SERIAL, PROBE), run("1.3", SERIAL, LACKING)])
-    assert [(one.id, one.verdicts) for one in found] == [
-        ("probe-recovers", ("deviates", "conforms", "not applicable"))
+    assert [(one.ids, one.verdicts) for one in found] == [
+        (("probe-recovers",), ("deviates", "conforms", "not applicable"))
     ]
 
 
@@ -45,6 +45,46 @@ def test_the_table_has_a_column_a_run() -> None:
     assert lines[0] == "1 of 1 behaviours differ."
     assert lines[2] == "| id | 1.1 | 1.2 | why |"
     assert lines[4] == "| `probe-recovers` | deviates | conforms | the app did not start |"
+
+
+def test_behaviours_with_the_same_verdicts_for_the_same_reason_share_a_row() -> None:
+    other = replace(SERIAL, verdict="not applicable", reason=LACKING.reason)
+    lines = table([run("1.1", other, LACKING), run("1.2", SERIAL, PROBE)]).splitlines()
+    assert lines[0] == "2 of 2 behaviours differ."
+    assert lines[4:] == [
+        "| `order-serial`, `probe-recovers` | not applicable | conforms | the server drops the field |"
+    ]
+
+
+def test_a_known_deviation_is_told_by_its_bug_alone() -> None:
+    known = replace(HANGS, verdict="deviates as known", reason="kubernetes/kubernetes#1, versions >=1.1")
+    (found,) = differences([run("1.1", known), run("1.2", PROBE)])
+    assert found.why == known.reason
+
+
+def test_the_page_counts_the_verdicts_of_each_run_and_tells_what_does_not_conform_in_all() -> None:
+    always = replace(SERIAL, verdict="deviates as known", reason="kubernetes/kubernetes#1, versions >=1.0")
+    lines = page([run("1.1", always, PROBE), run("1.2", always, LACKING)]).splitlines()
+    assert lines == [
+        "| Kubernetes | run of | judged | conforms | not applicable | deviates as known | could not judge | deviates |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
+        "| 1.1 | 2026-01-01 | 2 | 1 | 0 | 1 | 0 | 0 |",
+        "| 1.2 | 2026-01-01 | 2 | 0 | 1 | 1 | 0 | 0 |",
+        "",
+        "| id | 1.1 | 1.2 | why |",
+        "| --- | --- | --- | --- |",
+        "| `order-serial` | deviates as known | deviates as known | kubernetes/kubernetes#1, versions >=1.0 |",
+        "| `probe-recovers` | conforms | not applicable | the server drops the field |",
+    ]
+
+
+def test_the_command_renews_a_page_between_its_marks(tmp_path: Path) -> None:
+    report, target = tmp_path / "report.json", tmp_path / "page.md"
+    report.write_text(json.dumps(as_data(run("1.1", SERIAL))))
+    target.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert main([str(report), "--page", str(target)]) == 0
+    told = target.read_text()
+    assert told == f"before\n{BEGIN}\n\n{page([run('1.1', SERIAL)])}\n\n{END}\nafter\n"
 
 
 def test_no_difference_needs_no_table() -> None:

@@ -18,7 +18,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# An area of four behaviours on evidence that is made up: kept, broken, a tie, broken as a known bug has it.
+# An area of five behaviours on evidence that is made up: kept, broken, a tie, broken as a known bug has it, and of a
+# cluster that lacks what it takes.
 AREA_FILE = """
 import pytest
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
@@ -26,12 +27,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Life, before, mark
 from conformance.pods import app, pod, scene
-from conformance.registry import Area, Behaviour, KnownBug
+from conformance.registry import Area, Behaviour, KnownBug, Sign
 from conformance.verdicts import catch, hold
 
 LOGS = {"kept": ["@ 1.00 a", "@ 2.00 b"], "broken": ["@ 2.00 a", "@ 1.00 b"], "tied": ["@ 1.00 a", "@ 1.00 b"],
-        "known": ["@ 2.00 a", "@ 1.00 b"]}
+        "known": ["@ 2.00 a", "@ 1.00 b"], "lacking": ["@ 2.00 a", "@ 1.00 b"]}
 KNOWN = {"known": (KnownBug(123456, ">=1.35"),)}
+SIGNS = {"lacking": Sign("Alphabet", lambda _life: "the Pod knows no letters")}
 
 def life(name):
     facts = PodFacts(name, "conf", "1", "Succeeded", None, "Never")
@@ -40,7 +42,7 @@ def life(name):
 AREA = Area("made up", tuple(
     Behaviour(f"made-{name}", "a comes before b.", source="this test", since="1.0",
               scene=scene(pod(name, app("main")), dry=True), shows=(before(mark("main", "a"), mark("main", "b")),),
-              twin=lambda _life: life("broken"), known=KNOWN.get(name, ()))
+              twin=lambda _life: life("broken"), known=KNOWN.get(name, ()), sign=SIGNS.get(name))
     for name in LOGS
 ))
 
@@ -144,6 +146,13 @@ def test_a_known_deviation_is_told_in_the_summary_with_bug_and_versions(suite: S
     assert "deviates as known: kubernetes/kubernetes#123456, versions >=1.35" in told
 
 
+def test_what_the_evidence_shows_the_cluster_to_lack_is_not_applicable_nor_is_its_twin(suite: Suite) -> None:
+    done = suite.run("--behaviour", "made-lacking", "-rs")
+    assert done.returncode == 0
+    assert "2 skipped" in done.stdout
+    assert "not applicable: Alphabet is needed, but the Pod knows no letters" in done.stdout
+
+
 def test_the_junit_report_has_behaviour_area_source_and_verdict(suite: Suite) -> None:
     suite.run("--junitxml", "report.xml", "-o", "junit_family=xunit1", "-k", "promise")
     cases = ET.parse(suite.directory / "report.xml").iter("testcase")
@@ -154,6 +163,7 @@ def test_the_junit_report_has_behaviour_area_source_and_verdict(suite: Suite) ->
             ("broken", "deviates"),
             ("kept", "conforms"),
             ("known", "deviates as known"),
+            ("lacking", "not applicable"),
             ("tied", "could not judge"),
         )
     ]
