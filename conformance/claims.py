@@ -22,7 +22,11 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
     order,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, Stamp
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Attempt, Timeline
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import (
+    Attempt,
+    Seen,
+    Timeline,
+)
 from conformance.deeds import Done
 
 
@@ -66,6 +70,24 @@ class Life:
         """The timeline of the Pod that has this container."""
         holding = (one for one in self.timelines if any(c.name == container for c in one.pod.containers))
         return next(holding, None)
+
+    def seen(self, container: str) -> tuple[Seen, ...]:
+        """Every state that was seen of the Pod that has this container, in turn."""
+        timeline = self.timeline(container)
+        return timeline.versions if timeline else ()
+
+    def pods(self, container: str) -> list[PodFacts]:
+        """What the Pod that has this container was in each state that was seen of it."""
+        return [seen.pod for seen in self.seen(container)]
+
+    def states(self, container: str) -> list[ContainerFacts]:
+        """What the container was in each of them."""
+        return [one for pod in self.pods(container) for one in pod.containers if one.name == container]
+
+    def attempts(self, container: str) -> tuple[Attempt, ...]:
+        """The attempts of the container that were seen."""
+        timeline = self.timeline(container)
+        return timeline.attempts.get(container, ()) if timeline else ()
 
 
 @dataclass(frozen=True)
@@ -199,8 +221,7 @@ def told_end(container: str) -> Moment:
 
 
 def _first_attempt(life: Life, container: str) -> Attempt:
-    timeline = life.timeline(container)
-    attempts = timeline.attempts.get(container, ()) if timeline else ()
+    attempts = life.attempts(container)
     return attempts[0] if attempts and attempts[0].number == 0 else UNSEEN
 
 
@@ -221,14 +242,25 @@ def _lines(life: Life, container: str) -> list[Line]:
 
 def before(first: Moment, second: Moment) -> Claim:
     """The first came before the second."""
-    wanted = f"{first.name} comes before {second.name}"
+
+    def found(_life: Life, one: Instant, two: Instant) -> tuple[Order, str]:
+        return order(one, two), f"at {one.earliest:.2f} s and at {two.earliest:.2f} s"
+
+    return on_both(first, second, f"{first.name} comes before {second.name}", found)
+
+
+def on_both(
+    first: Moment, second: Moment, wanted: str, found: Callable[[Life, Instant, Instant], tuple[Order, str]]
+) -> Claim:
+    """A claim on two moments: the answer and its evidence, where both are there; else no telling."""
 
     def claim(life: Life) -> Finding:
         one, two = first.find(life), second.find(life)
         if one is None or two is None:
             missing = first.name if one is None else second.name
             return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
-        return Finding(order(one, two), f"{wanted}: at {one.earliest:.2f} s and at {two.earliest:.2f} s")
+        answer, evidence = found(life, one, two)
+        return Finding(answer, f"{wanted}: {evidence}")
 
     return claim
 

@@ -14,15 +14,10 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
-from conformance.claims import Claim, Finding, Life, Moment, Test, states
+from conformance.claims import Claim, Finding, Life, Moment, Test, on_both, states
 from conformance.registry import Doctor
 
 # --- states -------------------------------------------------------------------------------------
-
-
-def _pods(life: Life, container: str) -> list[PodFacts]:
-    timeline = life.timeline(container)
-    return [seen.pod for seen in timeline.versions] if timeline else []
 
 
 def lastly(container: str, when: str, condition: Test, wanted: str, test: Test) -> Claim:
@@ -30,7 +25,7 @@ def lastly(container: str, when: str, condition: Test, wanted: str, test: Test) 
     told = f"at last when {when}, {wanted}"
 
     def claim(life: Life) -> Finding:
-        found = [pod for pod in _pods(life, container) if condition(pod)]
+        found = [pod for pod in life.pods(container) if condition(pod)]
         if life.shortfall or not found:
             return Finding(Order.TIE, f"{told}: no such state was seen")
         return Finding(Order.YES if test(found[-1]) else Order.NO, f"{told}: {states(found[-1])}")
@@ -43,7 +38,7 @@ def for_good(container: str, wanted: str, test: Test) -> Claim:
     told = f"once {wanted}, it is so for good"
 
     def claim(life: Life) -> Finding:
-        passed = [test(pod) for pod in _pods(life, container)]
+        passed = [test(pod) for pod in life.pods(container)]
         if True not in passed:
             return Finding(Order.TIE, f"{told}: in no state seen")
         first = passed.index(True)
@@ -62,9 +57,7 @@ def counts_up(container: str, to: int) -> Claim:
     told = f"the restarts of {container} only grow, to {to}"
 
     def claim(life: Life) -> Finding:
-        counts = [
-            one.restarts for pod in _pods(life, container) for one in pod.containers if one.name == container
-        ]
+        counts = [one.restarts for one in life.states(container)]
         said = f"{told}: they are {', '.join(map(str, dict.fromkeys(counts)))}"
         if counts != sorted(counts):
             return Finding(Order.NO, said)
@@ -78,7 +71,7 @@ def in_turn(container: str, *conditions: str) -> Claim:
     told = f"{', '.join(conditions)} come about in this order"
 
     def claim(life: Life) -> Finding:
-        pods = _pods(life, container)
+        pods = life.pods(container)
         found = pods[-1].conditions if pods else {}
         since = [found[name].since for name in conditions if name in found and found[name].true]
         if len(since) != len(conditions) or None in since:
@@ -95,41 +88,30 @@ def in_turn(container: str, *conditions: str) -> Claim:
 
 def apart(first: Moment, second: Moment, seconds: float) -> Claim:
     """The second moment is at least so many seconds after the first."""
-    told = f"{second.name} is {seconds:g} s after {first.name} or later"
 
-    def claim(life: Life) -> Finding:
-        one, two = first.find(life), second.find(life)
-        if one is None or two is None:
-            return Finding(
-                Order.TIE, f"{told}: there is no stamp of {first.name if one is None else second.name}"
-            )
+    def found(_life: Life, one: Instant, two: Instant) -> tuple[Order, str]:
         due = Instant(one.earliest + seconds, one.latest + seconds, one.source, one.clock)
         answer = Order.NO if order(two, due) is Order.YES else Order.YES
-        return Finding(answer, f"{told}: {two.earliest - one.earliest:.2f} s lie between them")
+        return answer, f"{two.earliest - one.earliest:.2f} s lie between them"
 
-    return claim
+    return on_both(first, second, f"{second.name} is {seconds:g} s after {first.name} or later", found)
 
 
 def says_within(container: str, event: str, first: Moment, last: Moment, low: int, high: int | None) -> Claim:
     """The container says an event between two moments not less often than `low` and not more than `high` times."""
     times = f"{low} times at least" if high is None else f"{high} times at most"
-    told = f"between {first.name} and {last.name} {container} says {event!r} {times}"
 
-    def claim(life: Life) -> Finding:
-        begin, end = first.find(life), last.find(life)
-        if begin is None or end is None:
-            return Finding(
-                Order.TIE, f"{told}: there is no stamp of {first.name if begin is None else last.name}"
-            )
+    def found(life: Life, begin: Instant, end: Instant) -> tuple[Order, str]:
         said = [
             one
             for one in life.stamps(container, event)
             if order(begin, one.at) is Order.YES and order(one.at, end) is Order.YES
         ]
         holds = low <= len(said) <= (len(said) if high is None else high)
-        return Finding(Order.YES if holds else Order.NO, f"{told}: it says so {len(said)} times")
+        return Order.YES if holds else Order.NO, f"it says so {len(said)} times"
 
-    return claim
+    told = f"between {first.name} and {last.name} {container} says {event!r} {times}"
+    return on_both(first, last, told, found)
 
 
 # --- doctors ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
     Order,
     from_uptime,
 )
-from conformance.claims import Claim, Finding, Life, Moment, Test, exited, states
+from conformance.claims import Claim, Finding, Life, Moment, Test, exited, on_both, states
 
 ENDS = ("Succeeded", "Failed")
 # 128 and the number of SIGKILL.
@@ -45,9 +45,7 @@ def ended_by(container: str, reason: str) -> Claim:
     wanted = f"{container} ended by {reason}"
 
     def claim(life: Life) -> Finding:
-        timeline = life.timeline(container)
-        attempts = timeline.attempts.get(container, ()) if timeline else ()
-        found = [str(one.reason) for one in attempts if one.exit_code is not None]
+        found = [str(one.reason) for one in life.attempts(container) if one.exit_code is not None]
         if not found:
             return Finding(Order.TIE, f"{wanted}: none of its ends was seen")
         return Finding(
@@ -78,15 +76,14 @@ def never_made(container: str) -> Claim:
     """In no state that was seen had the kubelet made a process of this container."""
 
     def claim(life: Life) -> Finding:
-        timeline = life.timeline(container)
-        versions = timeline.versions if timeline else ()
+        pods = life.pods(container)
         wanted = f"{container} is never made"
-        for number, seen in enumerate(versions, start=1):
-            if any(one.name == container and one.container_id for one in seen.pod.containers):
-                return Finding(Order.NO, f"{wanted}: it was in state {number} of {len(versions)} seen")
-        if not versions or life.shortfall:
+        for number, pod in enumerate(pods, start=1):
+            if any(one.name == container and one.container_id for one in pod.containers):
+                return Finding(Order.NO, f"{wanted}: it was in state {number} of {len(pods)} seen")
+        if not pods or life.shortfall:
             return Finding(Order.TIE, f"{wanted}: the end was not seen")
-        return Finding(Order.YES, f"{wanted}: it was in none of {len(versions)} states seen")
+        return Finding(Order.YES, f"{wanted}: it was in none of {len(pods)} states seen")
 
     return claim
 
@@ -95,21 +92,20 @@ def stays_dead(container: str) -> Claim:
     """Once the container has run, no state that was seen has it wait for another run, or has one more attempt."""
 
     def claim(life: Life) -> Finding:
-        timeline = life.timeline(container)
         wanted = f"{container} is not started again"
         ran = False
-        versions = timeline.versions if timeline else ()
-        for number, seen in enumerate(versions, start=1):
-            now = next((one for one in seen.pod.containers if one.name == container), None)
+        pods = life.pods(container)
+        for number, pod in enumerate(pods, start=1):
+            now = next((one for one in pod.containers if one.name == container), None)
             if now is None:
                 continue
             if now.restarts or (ran and now.state == "waiting"):
-                said = f"in state {number} of {len(versions)} seen: {states(seen.pod)}"
+                said = f"in state {number} of {len(pods)} seen: {states(pod)}"
                 return Finding(Order.NO, f"{wanted}: it is, {said}")
             ran = ran or now.state != "waiting"
         if not ran or life.shortfall:
             return Finding(Order.TIE, f"{wanted}: it did not get there")
-        return Finding(Order.YES, f"{wanted}: in none of {len(versions)} states seen")
+        return Finding(Order.YES, f"{wanted}: in none of {len(pods)} states seen")
 
     return claim
 
@@ -118,11 +114,10 @@ def at_last(container: str, wanted: str, test: Test) -> Claim:
     """The very last state that was seen of the container's Pod passes the test."""
 
     def claim(life: Life) -> Finding:
-        timeline = life.timeline(container)
-        if timeline is None or not timeline.versions or life.shortfall:
+        pods = life.pods(container)
+        if not pods or life.shortfall:
             return Finding(Order.TIE, f"at last {wanted}: it did not get there")
-        pod = timeline.versions[-1].pod
-        return Finding(Order.YES if test(pod) else Order.NO, f"at last {wanted}: {states(pod)}")
+        return Finding(Order.YES if test(pods[-1]) else Order.NO, f"at last {wanted}: {states(pods[-1])}")
 
     return claim
 
@@ -142,18 +137,13 @@ def later_by(first: Moment, second: Moment, seconds: float) -> Claim:
 
     A busy node makes a delay longer, or eats a little of it where another thread keeps the first back.
     """
-    wanted = f"{second.name} comes {seconds:g} s after {first.name}"
 
-    def claim(life: Life) -> Finding:
-        one, two = first.find(life), second.find(life)
-        if one is None or two is None:
-            missing = first.name if one is None else second.name
-            return Finding(Order.TIE, f"{wanted}: there is no stamp of {missing}")
+    def found(_life: Life, one: Instant, two: Instant) -> tuple[Order, str]:
         apart = two.earliest - one.earliest
         answer = Order.YES if apart >= seconds else Order.TIE if apart >= seconds / 2 else Order.NO
-        return Finding(answer, f"{wanted}: {apart:.2f} s")
+        return answer, f"{apart:.2f} s"
 
-    return claim
+    return on_both(first, second, f"{second.name} comes {seconds:g} s after {first.name}", found)
 
 
 def ended_within(container: str, seconds: float) -> Claim:
@@ -161,9 +151,7 @@ def ended_within(container: str, seconds: float) -> Claim:
     wanted = f"the Pod of {container} ends within {seconds:g} s"
 
     def claim(life: Life) -> Finding:
-        timeline = life.timeline(container)
-        seen = timeline.versions if timeline else ()
-        ended = next((one.at for one in seen if one.pod.phase in ENDS), None)
+        ended = next((one.at for one in life.seen(container) if one.pod.phase in ENDS), None)
         if ended is None or not life.done:
             return Finding(Order.TIE, f"{wanted}: its end was not seen")
         took = ended - life.done[0].at

@@ -10,10 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
-    ContainerFacts,
-    PodFacts,
-)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Instant, Order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Attempt
@@ -79,21 +76,12 @@ def followed(name: str, *speakers: Speaker, until: Deed | None = None, **spec: A
 # --- claims -------------------------------------------------------------------------------------
 
 
-def _pods(life: Life, container: str) -> list[PodFacts]:
-    timeline = life.timeline(container)
-    return [seen.pod for seen in timeline.versions] if timeline else []
-
-
-def _states(life: Life, container: str) -> list[ContainerFacts]:
-    return [one for pod in _pods(life, container) for one in pod.containers if one.name == container]
-
-
 def started_again(container: str, times: int = 1) -> Claim:
     """The container was started again so many times or more; a Pod that is over with fewer is a no."""
     wanted = f"{container} is started again {times} times or more"
 
     def claim(life: Life) -> Finding:
-        found = _states(life, container)
+        found = life.states(container)
         most = max((one.restarts for one in found), default=0)
         if found and most >= times:
             return Finding(Order.YES, f"{wanted}: {most} times")
@@ -120,9 +108,7 @@ def left(container: str, attempt: int, code: int, reason: str | None = None) -> 
 
 def attempt_of(life: Life, container: str, number: int) -> Attempt | None:
     """An attempt of the container, if it was seen."""
-    timeline = life.timeline(container)
-    attempts = timeline.attempts.get(container, ()) if timeline else ()
-    return next((one for one in attempts if one.number == number), None)
+    return next((one for one in life.attempts(container) if one.number == number), None)
 
 
 def lives_on(container: str) -> Claim:
@@ -130,7 +116,7 @@ def lives_on(container: str) -> Claim:
     wanted = f"{container} lives on"
 
     def claim(life: Life) -> Finding:
-        ids = {one.container_id for one in _states(life, container) if one.container_id}
+        ids = {one.container_id for one in life.states(container) if one.container_id}
         if len(ids) > 1:
             return Finding(Order.NO, f"{wanted}: {len(ids)} different ones were seen")
         if not ids or life.shortfall:
@@ -145,7 +131,7 @@ def never_waits(container: str, reason: str) -> Claim:
     wanted = f"{container} never waits by {reason}"
 
     def claim(life: Life) -> Finding:
-        found = _states(life, container)
+        found = life.states(container)
         if any(one.state == "waiting" and one.reason == reason for one in found):
             return Finding(Order.NO, f"{wanted}: it does")
         if not found or life.shortfall:

@@ -190,9 +190,8 @@ def _not_alive(name: str, *patches: Patch, until: Until) -> Scene:
 def _helper_lacked_image(life: Life) -> Finding:
     """The scene does not go on before that was seen, so its end without it is a no."""
     wanted = "helper lacked its new image"
-    timeline = life.timeline("helper")
-    seen = timeline.versions if timeline else ()
-    if any(the("helper", _lacks_image)(one.pod) for one in seen):
+    seen = life.pods("helper")
+    if any(map(the("helper", _lacks_image), seen)):
         return Finding(Order.YES, f"{wanted}: in one of {len(seen)} states seen")
     return Finding(Order.TIE if life.shortfall else Order.NO, f"{wanted}: in none of {len(seen)} states seen")
 

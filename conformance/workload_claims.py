@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
-    conditions_of,
-)
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import conditions_of
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Claim, Finding, Life, Test
