@@ -6,7 +6,7 @@ container: whatever the kubelet was to do about the first thing, it has done by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -112,37 +112,33 @@ def _one_run(life: Life) -> Finding:
     return Finding(Order.YES if set(told) == {"1"} else Order.NO, f"{wanted}: it found {', '.join(told)}")
 
 
-def _ids(life: Life, container: str) -> set[str]:
-    seen = [one for line in life.timelines for version in line.versions for one in version.pod.containers]
-    return {one.container_id for one in seen if one.name == container and one.container_id}
-
-
 def same(*containers: str) -> Claim:
     """Each of them is the same container in all states that were seen."""
-
-    def claim(life: Life) -> Finding:
-        counts = {name: len(_ids(life, name)) for name in containers}
-        wanted = f"{', '.join(containers)} stay the containers that they were"
-        if 0 in counts.values():
-            return Finding(Order.TIE, f"{wanted}: not all were seen")
-        told = ", ".join(f"{name} was {count}" for name, count in counts.items())
-        return Finding(Order.YES if set(counts.values()) == {1} else Order.NO, f"{wanted}: {told}")
-
-    return claim
+    wanted = f"{', '.join(containers)} stay the containers that they were"
+    return _told_apart(containers, wanted, lambda count: count == 1)
 
 
 def anew(*containers: str) -> Claim:
     """Each of them was more than one container. A count of restarts may fall where containers are cleaned up."""
+    return _told_apart(containers, f"{', '.join(containers)} are made anew", lambda count: count > 1)
+
+
+def _told_apart(containers: Sequence[str], wanted: str, test: Callable[[int], bool]) -> Claim:
+    """How many containers each of them was, by their ids, passes the test."""
 
     def claim(life: Life) -> Finding:
         counts = {name: len(_ids(life, name)) for name in containers}
-        wanted = f"{', '.join(containers)} are made anew"
         if 0 in counts.values():
             return Finding(Order.TIE, f"{wanted}: not all were seen")
         told = ", ".join(f"{name} was {count}" for name, count in counts.items())
-        return Finding(Order.YES if min(counts.values()) > 1 else Order.NO, f"{wanted}: {told}")
+        return Finding(Order.YES if all(map(test, counts.values())) else Order.NO, f"{wanted}: {told}")
 
     return claim
+
+
+def _ids(life: Life, container: str) -> set[str]:
+    seen = [one for line in life.timelines for version in line.versions for one in version.pod.containers]
+    return {one.container_id for one in seen if one.name == container and one.container_id}
 
 
 IN_ORDER_AGAIN = (

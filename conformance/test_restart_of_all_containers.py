@@ -6,6 +6,7 @@ killed so, its log and its message: what was said before is written on the board
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
@@ -45,7 +46,6 @@ from conformance.restarting import (
 from conformance.verdicts import catch, hold
 
 KEP_5532 = "KEP-5532, Restart All Containers on Container Exits"
-SINCE = "1.36"
 # The exit code by which all begin anew.
 CODE, OTHER = 88, 87
 ALL, ONE = "RestartAllContainers", "Restart"
@@ -194,14 +194,15 @@ def _debugged(name: str, *beside: Speaker, debug: bool) -> Scene:
     )
 
 
+# What is promised of all of them alike: by whom, and since when.
+promise = partial(Behaviour, source=KEP_5532, since="1.36")
+
 AREA = Area(
     "restart of all containers",
     (
-        Behaviour(
+        promise(
             "rac-from-app",
             "When an app exits by a rule to restart all, all containers of its Pod run again, in the order of a start.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(
                 *(restarted(one, 1) for one in ("early", "helper", "main", "other")),
@@ -211,11 +212,9 @@ AREA = Area(
             ),
             twin=ONE_ANEW,
         ),
-        Behaviour(
+        promise(
             "rac-from-sidecar",
             "A sidecar can have such a rule as well.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_by_sidecar("anew-by-sidecar", ALL),
             shows=(
                 *(restarted(one, 1) for one in ("early", "helper", "main")),
@@ -223,11 +222,9 @@ AREA = Area(
             ),
             twin=_by_sidecar("one-by-sidecar", ONE),
         ),
-        Behaviour(
+        promise(
             "rac-from-init",
             "An init container can have such a rule as well: init containers and sidecars before it run again.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_by_init("anew-by-init", ALL),
             shows=(
                 *(restarted(one, 1) for one in ("first", "helper", "trigger")),
@@ -237,11 +234,9 @@ AREA = Area(
             ),
             twin=_by_init("one-by-init", ONE),
         ),
-        Behaviour(
+        promise(
             "rac-no-loop",
             "Containers that are killed in a restart of all do not make another one, though they have the rule too.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_by_many("anew-once", at_first(f"await other; {leave(CODE)}")),
             shows=(
                 *(restarted(one, 1) for one in ("helper", "main", "other")),
@@ -249,11 +244,9 @@ AREA = Area(
             ),
             twin=_by_many("anew-twice", LEAVE_TWICE),
         ),
-        Behaviour(
+        promise(
             "rac-after-previous-restart",
             "A container that was started again by itself before can make all begin anew.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_after_failure("anew-after-failure", ALL),
             shows=(
                 restarted("main", 2),
@@ -262,11 +255,9 @@ AREA = Area(
             ),
             twin=_after_failure("one-after-failure", ONE),
         ),
-        Behaviour(
+        promise(
             "rac-keeps-sandbox",
             "A restart of all keeps the Pod's address, its network namespace and its volumes.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(
                 restarted("other", 1),
@@ -276,11 +267,9 @@ AREA = Area(
             ),
             twin=lambda life: heard_otherwise(life, "other", "network"),
         ),
-        Behaviour(
+        promise(
             "rac-no-grace-no-prestop",
             "A restart of all calls no preStop hook and gives no grace: what does not end at once is killed.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(
                 says_alike("other", "network"),
@@ -290,38 +279,30 @@ AREA = Area(
             ),
             twin=STOPPED_IN_GRACE,
         ),
-        Behaviour(
+        promise(
             "rac-restarts-finished-ones",
             "Containers that have ended already run again too, be it that they had failed or succeeded.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(restarted("finished", 1), restarted("failed", 1), ends("main", "Succeeded")),
             twin=ONE_ANEW,
         ),
-        Behaviour(
+        promise(
             "rac-condition",
             "A condition of the Pod tells of the restart of all, and is false when it is done.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(at_last("main", f"{RESTARTING} is False", _restarting_no_more),),
             twin=ONE_ANEW,
         ),
-        Behaviour(
+        promise(
             "rac-status-history",
             "The last state of a container that was killed so tells why.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(left("other", 0, 137, "RestartingAllContainers"),),
             twin=ONE_ANEW,
         ),
-        Behaviour(
+        promise(
             "rac-phase",
             "A restart of all is no end of the Pod: it is pending or runs until it is over.",
-            source=KEP_5532,
-            since=SINCE,
             scene=ANEW,
             shows=(
                 restarted("main", 1),
@@ -329,20 +310,16 @@ AREA = Area(
             ),
             twin=_of_all_kinds("none-anew", ALL, OTHER, patience=3),
         ),
-        Behaviour(
+        promise(
             "rac-init-fails-after",
             "If an init container fails when all begin anew, a Pod that never restarts has failed.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_init_fails_then("anew-and-fails", ALL),
             shows=(restarted("early", 1), exited("early", 1), ends("main", "Failed")),
             twin=_init_fails_then("one-and-works", ONE),
         ),
-        Behaviour(
+        promise(
             "rac-not-while-deleting",
             "A Pod that is being deleted does not begin anew.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_ends_by_rule("deleted-by-rule"),
             shows=(exited("main", CODE), stays_dead("main"), stays_dead("helper")),
             twin=followed(
@@ -351,11 +328,9 @@ AREA = Area(
                 app("main", at_first(leave(CODE)), **anew()),
             ),
         ),
-        Behaviour(
+        promise(
             "rac-ephemeral-untouched",
             "A restart of all leaves ephemeral containers alone.",
-            source=KEP_5532,
-            since=SINCE,
             scene=_debugged("anew-but-debugger", debug=True),
             shows=(restarted("main", 1), restarted("debug", 0), lives_on("debug"), runs("debug")),
             twin=_debugged("anew-and-app", resident("debug"), debug=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
@@ -34,7 +35,6 @@ from conformance.workload_claims import condition, in_pod, made
 from conformance.workloads import job
 
 KEP_5307 = "KEP-5307, Container Restart Rules"
-SINCE = "1.35"
 # The exit code that the rules are about, unless they are about another one.
 LISTED, OTHER = 42, 41
 HASTY = [value("PATIENCE", "3")]
@@ -124,23 +124,21 @@ def _asked(name: str, **fields: Any) -> dict[str, Any]:
 
 RULES = "spec.containers[0].restartPolicyRules"
 
+promise = partial(Behaviour, source=KEP_5307, since="1.35")
+
 AREA = Area(
     "restart rules",
     (
-        Behaviour(
+        promise(
             "rules-restart-on-match",
             "A container that exits with a code of its rule is started again, even if its own policy is Never.",
-            source=KEP_5307,
-            since=SINCE,
             scene=followed("on-match", _once("main", LISTED, **ruled(rule(LISTED)))),
             shows=(restarted("main", 1), left("main", 0, LISTED), ends("main", "Succeeded")),
             twin=followed("on-no-match", _once("main", LISTED, **ruled(rule(OTHER)))),
         ),
-        Behaviour(
+        promise(
             "rules-no-match-falls-back",
             "A container that exits with a code of none of its rules goes by its own policy.",
-            source=KEP_5307,
-            since=SINCE,
             scene=followed(
                 "falls-back",
                 _once("never", 1, **ruled(rule(LISTED))),
@@ -158,31 +156,28 @@ AREA = Area(
                 _once("retries", 1, **ruled(rule(1), policy="OnFailure")),
             ),
         ),
-        Behaviour(
+        promise(
             "rules-container-never-over-pod-always",
             "A container whose own policy is Never runs once, also in a Pod that always restarts, which then ends.",
             source=f"{KEP_5307}; {LIFECYCLE_DOCS}",
-            since=SINCE,
             scene=_until_again("never-in-always", _once("main", 1, **_own("Never")), policy="Always"),
             shows=(exited("main", 1), restarted("main", 0), ends("main", "Failed")),
             twin=_until_again("always-in-always", _once("main", 1), policy="Always"),
         ),
-        Behaviour(
+        promise(
             "rules-container-always-over-pod-never",
             "An app container whose own policy is Always is started again when it exits 0, in a Pod that never"
             " restarts; it is no sidecar.",
             source=f"{KEP_5307}; {LIFECYCLE_DOCS}",
-            since=SINCE,
             scene=_until_again("always-in-never", app("main", **_own("Always")), policy="Never"),
             shows=(started_again("main"), left("main", 0, 0)),
             twin=_until_again("never-in-never", app("main"), policy="Never"),
         ),
-        Behaviour(
+        promise(
             "rules-init-try-once",
             "An init container whose own policy is Never is tried once; its failure is that of the Pod, even of one"
             " that always restarts.",
             source=f"{KEP_5307}; {LIFECYCLE_DOCS}",
-            since=SINCE,
             scene=_until_again(
                 "init-tried-once",
                 init("early", at_first(leave(1)), **_own("Never")),
@@ -194,11 +189,9 @@ AREA = Area(
                 "init-tried-again", init("early", at_first(leave(1))), app("main"), policy="Always"
             ),
         ),
-        Behaviour(
+        promise(
             "rules-init-retry-codes",
             "An init container with a rule is tried again for the codes of its rule, until it exits otherwise.",
-            source=KEP_5307,
-            since=SINCE,
             scene=_fails_by_codes("listed", LISTED),
             shows=(
                 restarted("heals", 1),
@@ -211,30 +204,24 @@ AREA = Area(
             ),
             twin=_fails_by_codes("unlisted", OTHER),
         ),
-        Behaviour(
+        promise(
             "rules-sidecar-restart-noop",
             "A sidecar may have a rule to restart it, which changes nothing: it is started again whatever its code.",
-            source=KEP_5307,
-            since=SINCE,
             scene=_sidecars("ruled-sidecars", Role.SIDECAR, "Always"),
             shows=(restarted("leaves-42", 1), restarted("leaves-7", 1), exited("main", 0)),
             twin=_sidecars("ruled-apps", Role.APP, "Never", env=HASTY),
         ),
-        Behaviour(
+        promise(
             "rules-notin-operator",
             "A rule on codes that an exit code is not in is met by every other code.",
-            source=KEP_5307,
-            since=SINCE,
             scene=_by_operator("not-in", "NotIn"),
             shows=(restarted("not-zero", 1), restarted("not-three", 0), exited("not-three", 3)),
             twin=_by_operator("in", "In"),
         ),
-        Behaviour(
+        promise(
             "rules-validation",
             "Rules stand beside a policy of the container; there are 20 at most, with 255 codes each at most, and"
             " known operators and actions.",
-            source=KEP_5307,
-            since=SINCE,
             scene=scene(
                 _asked("rules-alone", restartPolicyRules=[rule(LISTED)]),
                 _asked("too-many-rules", **ruled(*(rule(code) for code in range(1, 22)))),
@@ -259,20 +246,16 @@ AREA = Area(
             ),
             tier="api",
         ),
-        Behaviour(
+        promise(
             "rules-job-podfailurepolicy",
             "A restart by rule is none of the Job's business: no failure policy and no limit counts it.",
-            source=KEP_5307,
-            since=SINCE,
             scene=_job("job-of-rule", LISTED),
             shows=(condition("Complete"), made(1), in_pod(1, restarted("main", 1))),
             twin=_job("job-of-no-rule", OTHER),
         ),
-        Behaviour(
+        promise(
             "rules-terminated-during-backoff",
             "While a container that has ended waits for its restart by rule, its Pod is not over.",
-            source=KEP_5307,
-            since=SINCE,
             scene=_fails_twice("waits-for-restart", LISTED),
             shows=(
                 whenever(

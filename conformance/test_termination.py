@@ -218,6 +218,17 @@ def _stopped_at_start(name: str, early: Speaker, grace: int) -> Scene:
     return scene(made, deeds=(HEARD, Delete(name)))
 
 
+def _stops_at(container: str) -> tuple[Claim, ...]:
+    """It is told to stop, which is all that there is to wait for: nothing after it was ever made."""
+    return (
+        says(container, "term"),
+        exited(container, 0),
+        never_made("late"),
+        never_made("main"),
+        at_best(ended_within(container, AMPLE)),
+    )
+
+
 def _first_init(at_term: tuple[str, ...] = ()) -> Speaker:
     return Speaker("early", Role.INIT, True, (), {}, at_term)
 
@@ -612,13 +623,7 @@ AREA = Area(
             source=NODE_TESTS,
             since="1.29",
             scene=_stopped_at_start("stopped-at-init", _first_init(), AMPLE),
-            shows=(
-                says("early", "term"),
-                exited("early", 0),
-                never_made("late"),
-                never_made("main"),
-                at_best(ended_within("early", AMPLE)),
-            ),
+            shows=_stops_at("early"),
             twin=_stopped_at_start("deaf-at-init", _first_init(DEAF), SHORT),
         ),
         Behaviour(
@@ -627,13 +632,7 @@ AREA = Area(
             source=NODE_TESTS,
             since="1.31",
             scene=_stopped_at_start("stopped-at-sidecar", _not_started(), AMPLE),
-            shows=(
-                says("helper", "term"),
-                exited("helper", 0),
-                never_made("late"),
-                never_made("main"),
-                at_best(ended_within("helper", AMPLE)),
-            ),
+            shows=_stops_at("helper"),
             twin=_stopped_at_start("deaf-at-sidecar", _not_started(DEAF), SHORT),
         ),
         Behaviour(

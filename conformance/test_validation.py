@@ -141,23 +141,28 @@ AREA = Area(
             shows=(refuses("spec.containers: Required value"),),
             twin=(pod("sidecar-and-app", sidecar("helper"), app("main")),),
         ),
-        asks(
-            "api-init-restartpolicy-values",
-            "An init container may be restarted always, on failure or never.",
-            source=KEP_5307,
-            since="1.35",
-            asked=_by_policy(init, *POLICIES),
-            shows=tuple(accepts(f"Pod init-{policy.lower()}") for policy in POLICIES),
-            twin=_by_policy(init, "Sometimes"),
-        ),
-        asks(
-            "api-app-restartpolicy",
-            "An app container may have a restart policy of its own: always, on failure or never.",
-            source=KEP_5307,
-            since="1.35",
-            asked=_by_policy(app, *POLICIES),
-            shows=tuple(accepts(f"Pod app-{policy.lower()}") for policy in POLICIES),
-            twin=_by_policy(app, "Sometimes"),
+        *(
+            asks(
+                name,
+                statement,
+                source=KEP_5307,
+                since="1.35",
+                asked=_by_policy(container, *POLICIES),
+                shows=tuple(accepts(f"Pod {container.__name__}-{policy.lower()}") for policy in POLICIES),
+                twin=_by_policy(container, "Sometimes"),
+            )
+            for name, container, statement in (
+                (
+                    "api-init-restartpolicy-values",
+                    init,
+                    "An init container may be restarted always, on failure or never.",
+                ),
+                (
+                    "api-app-restartpolicy",
+                    app,
+                    "An app container may have a restart policy of its own: always, on failure or never.",
+                ),
+            )
         ),
         asks(
             "api-unknown-value",
