@@ -18,6 +18,8 @@ Manifest = Mapping[str, Any]
 
 # Where the collection is that this suite is of.
 COLLECTIONS = Path(_run.__file__).parents[5]
+# And the manifests that it comes with.
+FILES = COLLECTIONS / "ansible_collections" / "podpatterns" / "core" / "playbooks" / "files"
 _ERROR = re.compile(r"^(?:\[ERROR\]|fatal): ?(.*)", re.MULTILINE)
 
 

@@ -7,7 +7,6 @@ a look inside: what the kernel tells of process 1 has its start on the clock tha
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from conformance.claims import (
@@ -26,16 +25,14 @@ from conformance.claims import (
     told_start,
     whenever,
 )
+from conformance.plays import FILES
 from conformance.pods import Look, Manifest, as_it_stands, manifest_of
 from conformance.registry import SEED, Area, Behaviour
 from conformance.verdicts import catch, hold
 
-# In the repository they are the playbooks' own; an installed suite has them beside it.
-HERE = Path(__file__).resolve().parent
-FILES = HERE / "seed" if (HERE / "seed").is_dir() else HERE.parent / "playbooks" / "files" / "seed"
-INIT_POD = manifest_of(FILES / "init.yml")
-SIDECAR_POD = manifest_of(FILES / "sidecar.yml")
-NATIVE_POD = manifest_of(FILES / "native-sidecar.yml")
+INIT_POD = manifest_of(FILES / "seed" / "init.yml")
+SIDECAR_POD = manifest_of(FILES / "seed" / "sidecar.yml")
+NATIVE_POD = manifest_of(FILES / "seed" / "native-sidecar.yml")
 
 PROCESS = "cat /proc/1/stat"
 LOOKS = {
