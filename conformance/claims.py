@@ -407,6 +407,11 @@ def the(container: str, test: Callable[[ContainerFacts], bool]) -> Test:
     return lambda pod: any(one.name == container and test(one) for one in pod.containers)
 
 
+def lacks_image(one: ContainerFacts) -> bool:
+    """Whether a container waits for an image that does not come."""
+    return one.state == "waiting" and one.reason in ("ErrImagePull", "ImagePullBackOff")
+
+
 def succeeded(container: str) -> Claim:
     """The container's last state is an end with exit code 0."""
     return _last(container, "ended with exit code 0", lambda facts: facts.succeeded, lambda f: f.exit_code)

@@ -147,6 +147,10 @@ def value(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "value": text}
 
 
+# The environment of a wrong twin's container that waits for what does not come.
+HASTY = [value("PATIENCE", "3")]
+
+
 def from_field(name: str, path: str) -> dict[str, Any]:
     """An env entry from a field of the Pod."""
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

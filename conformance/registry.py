@@ -29,7 +29,15 @@ JOB_DOCS = "Kubernetes documentation, Jobs"
 SERVICE_DOCS = "Kubernetes documentation, Service"
 DNS_DOCS = "Kubernetes documentation, DNS for Services and Pods"
 SEED = "the project's first page on init and sidecar containers"
+EPHEMERAL_DOCS = "Kubernetes documentation, Ephemeral Containers"
+RESIZE_DOCS = "Kubernetes documentation, Resize CPU and Memory Resources assigned to Containers"
+ENV_FILE_DOCS = "Kubernetes documentation, Define Environment Variable Values Using An Init Container"
+EVICTION_DOCS = "Kubernetes documentation, API-initiated Eviction"
+DEPLOYMENT_DOCS = "Kubernetes documentation, Deployments"
 KEP_753 = "KEP-753, Sidecar Containers"
+KEP_5307 = "KEP-5307, Container Restart Rules"
+NODE_TESTS = "Kubernetes' own node tests"
+CONFORMANCE_TESTS = "Kubernetes' own conformance tests"
 
 Doctor = Callable[[Life], Life]
 

@@ -18,7 +18,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Claim, Finding, Life, Moment, Test, the
 from conformance.deeds import Deed, Until
 from conformance.ending import ENDS
-from conformance.pods import Manifest, Scene, Speaker, pod, scene, value
+from conformance.pods import Manifest, Scene, Speaker, pod, probe, scene, value
 from conformance.script import WILL
 
 # --- containers ---------------------------------------------------------------------------------
@@ -49,6 +49,9 @@ def willing(manifest: Manifest) -> dict[str, Any]:
 def _has_will(container: Mapping[str, Any]) -> bool:
     return any(one["name"] == "WILL" for one in container.get("env", ()))
 
+
+# The fields of a container that has started when it says so.
+HEARS = {"startupProbe": probe('marked "$NAME"')}
 
 # --- scenes -------------------------------------------------------------------------------------
 

@@ -57,12 +57,11 @@ from conformance.pods import (
     sidecar,
     value,
 )
-from conformance.registry import INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.registry import DEPLOYMENT_DOCS, INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, first, in_each, in_pod, made, pods_of, state_before
-from conformance.workloads import cron_job, daemon_set, deployment, stateful_set
+from conformance.workloads import budget, cron_job, daemon_set, deployment, stateful_set
 
-DEPLOYMENT_DOCS = "Kubernetes documentation, Deployments"
 STATEFUL_SET_DOCS = "Kubernetes documentation, StatefulSets"
 DAEMON_SET_DOCS = "Kubernetes documentation, Perform a Rolling Update on a DaemonSet"
 CRON_JOB_DOCS = "Kubernetes documentation, CronJob"
@@ -303,15 +302,6 @@ def _again_and_again(name: str, helper: Speaker, *until: Deed) -> Scene:
     )
 
 
-def _budget(name: str) -> Manifest:
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "labels": {"budget": name}},
-        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"pod": name}}},
-    }
-
-
 def _allows(name: str, number: int) -> UntilListed:
     def allowed(found: Sequence[Mapping[str, Any]]) -> list[int]:
         # A status of an older spec allows nothing.
@@ -337,7 +327,7 @@ def _drained(name: str, helper: Speaker) -> Scene:
     """An eviction that a budget forbids, and one that it allows."""
     main = resident("main", at_term=("linger helper-told", "tick"), startupProbe=probe("marked main"))
     return scene(
-        _budget(name),
+        budget(name),
         deployment(pod(name, helper, main)),
         goal="ready",
         deeds=(

@@ -11,7 +11,6 @@ from conformance.claims import Claim, Finding, Judgement, Life, exited, looks, r
 from conformance.deeds import Evict, Patch, Until, UntilListed, UntilState
 from conformance.ending import ended_by, ends, killed, never_made
 from conformance.pods import (
-    Manifest,
     Scene,
     Speaker,
     app,
@@ -24,16 +23,21 @@ from conformance.pods import (
     sidecar,
     value,
 )
-from conformance.registry import KEP_753, LIFECYCLE_DOCS, Area, Behaviour
+from conformance.registry import (
+    DEPLOYMENT_DOCS,
+    EVICTION_DOCS,
+    INIT_DOCS,
+    KEP_753,
+    LIFECYCLE_DOCS,
+    Area,
+    Behaviour,
+)
 from conformance.script import WILL
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition
-from conformance.workloads import deployment
+from conformance.workloads import budget, deployment
 
-INIT_DOCS = "Kubernetes documentation, Init Containers"
-EVICTION_DOCS = "Kubernetes documentation, API-initiated Eviction"
 PRESSURE_DOCS = "Kubernetes documentation, Node-pressure Eviction"
-DEPLOYMENT_DOCS = "Kubernetes documentation, Deployments"
 MEMORY_DOCS = "Kubernetes documentation, Assign Memory Resources to Containers and Pods"
 
 HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed")
@@ -77,16 +81,6 @@ def _progressing(name: str, line: str, wanted: str, reason: str) -> Scene:
 # --- eviction -----------------------------------------------------------------------------------
 
 
-def _budget(name: str) -> Manifest:
-    """One Pod must always be there."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "labels": {"budget": name}},
-        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"pod": name}}},
-    }
-
-
 def _evicted(name: str, *speakers: Speaker, stands: Until) -> Scene:
     """A Pod that is asked to go when it stands so, and its budget counts it."""
     counted = UntilListed(
@@ -99,7 +93,7 @@ def _evicted(name: str, *speakers: Speaker, stands: Until) -> Scene:
         "budget",
     )
     return scene(
-        _budget(name),
+        budget(name),
         pod(name, *speakers, terminationGracePeriodSeconds=5),
         deeds=(
             stands,

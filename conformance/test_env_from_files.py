@@ -14,12 +14,11 @@ from conformance.claims import Claim, Judgement, Test, refuses, restarted, says,
 from conformance.deeds import Delete, Until
 from conformance.ending import at_last, ends, never_made
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
-from conformance.registry import Area, Behaviour
+from conformance.registry import ENV_FILE_DOCS, Area, Behaviour
 from conformance.restarting import at_first, followed, leave, says_in
 from conformance.verdicts import catch, hold
 
 KEP_3721 = "KEP-3721, Support for env files"
-FILE_DOCS = "Kubernetes documentation, Define Environment Variable Values Using An Init Container"
 SINCE = "1.35"
 
 FILES = {"name": "files", "emptyDir": {}}
@@ -175,7 +174,7 @@ AREA = Area(
             " container does not mount.",
             app("main", GREET, **GREETING),
             shows=(says("main", "greeting", "hello"), ends("main", "Succeeded")),
-            source=f"{FILE_DOCS}; {KEP_3721}",
+            source=f"{ENV_FILE_DOCS}; {KEP_3721}",
         ),
         reads(
             "fkr-multi-containers",
@@ -192,7 +191,7 @@ AREA = Area(
         Behaviour(
             "fkr-optional",
             "Where a key is optional and missing in its file, the variable is not set and the container starts.",
-            source=f"{FILE_DOCS}; {KEP_3721}",
+            source=f"{ENV_FILE_DOCS}; {KEP_3721}",
             since=SINCE,
             scene=_wanting("optional", NO_KEY),
             shows=(says("no-key", "greeting", "unset"), ends("no-key", "Succeeded")),
@@ -201,7 +200,7 @@ AREA = Area(
         Behaviour(
             "fkr-missing-required",
             "Where the file or the key is missing and not optional, the container is not made and waits.",
-            source=f"{FILE_DOCS}; {KEP_3721}",
+            source=f"{ENV_FILE_DOCS}; {KEP_3721}",
             since=SINCE,
             scene=_wanting("required", LACKS, SETTLED),
             shows=(
@@ -235,7 +234,7 @@ AREA = Area(
             init("later", GREET, **GREETING),
             app("main"),
             shows=(says("later", "greeting", "hello"), ends("main", "Succeeded")),
-            source=f"{FILE_DOCS}; {KEP_3721}",
+            source=f"{ENV_FILE_DOCS}; {KEP_3721}",
         ),
         Behaviour(
             "fkr-hooks",

@@ -22,11 +22,8 @@ from conformance.claims import (
 from conformance.deeds import Patch, Until
 from conformance.ending import ends, stays_dead
 from conformance.pods import Scene, Speaker, app, init, mount, pod, probe, resident, scene, sidecar, value
-from conformance.registry import Area, Behaviour
+from conformance.registry import ENV_FILE_DOCS, EPHEMERAL_DOCS, Area, Behaviour
 from conformance.verdicts import catch, hold
-
-EPHEMERAL_DOCS = "Kubernetes documentation, Ephemeral Containers"
-ENV_FILE_DOCS = "Kubernetes documentation, Define Environment Variable Values Using An Init Container"
 
 
 def debugger(name: str, *lines: str, **fields: Any) -> Speaker:

@@ -27,18 +27,20 @@ from conformance.claims import (
 )
 from conformance.deeds import Apply, Until
 from conformance.ending import at_best, at_last, birth_of, ended_by, ends, later_by, never_made
-from conformance.pods import Scene, Speaker, app, init, pod, probe, resident, scene, sidecar, value
+from conformance.pods import HASTY, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import (
     CONFIG_DOCS,
     INIT_DOCS,
     KEP_753,
     LIFECYCLE_DOCS,
     NEVER_RECOVERS,
+    NODE_TESTS,
     SIDECAR_DOCS,
     Area,
     Behaviour,
 )
 from conformance.restarting import (
+    HEARS,
     again,
     at_first,
     followed,
@@ -57,14 +59,11 @@ from conformance.script import WILL
 from conformance.verdicts import catch, hold
 
 DEBUG_DOCS = "Kubernetes documentation, Determine the Reason for Pod Failure"
-NODE_TESTS = "Kubernetes' own node tests"
 
 FAIL = leave(1)
 FAIL_ONCE = at_first(leave(1))
 BACKS_OFF = "CrashLoopBackOff"
 # A sidecar that hears TERM before anything after it begins.
-HEARS = {"startupProbe": probe('marked "$NAME"')}
-HASTY = [value("PATIENCE", "3")]
 
 # --- init containers ----------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
-    ContainerFacts,
     PodFacts,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import (
@@ -27,6 +26,7 @@ from conformance.claims import (
     Moment,
     before,
     birth,
+    lacks_image,
     looks,
     restarted,
     runs,
@@ -35,7 +35,6 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import OURS, RENAMED, Deed, Patch, Tell, Until
-from conformance.ending import ENDS
 from conformance.on_nodes import (
     remove_container,
     restart_kubelet,
@@ -45,7 +44,8 @@ from conformance.on_nodes import (
     without_server,
 )
 from conformance.pods import Manifest, Scene, app, init, mount, pod, probe, resident, scene, sidecar, value
-from conformance.registry import INIT_DOCS, KEP_753, LIFECYCLE_DOCS, SIDECAR_DOCS, Area, Behaviour
+from conformance.registry import INIT_DOCS, KEP_753, LIFECYCLE_DOCS, NODE_TESTS, SIDECAR_DOCS, Area, Behaviour
+from conformance.restarting import over
 from conformance.verdicts import catch, hold
 
 # A name in a domain that is reserved to have no hosts.
@@ -157,16 +157,12 @@ def _image(name: str, spec_list: str, container: str, image: str = RENAMED) -> P
     return Patch("Pod", name, {"spec": {spec_list: [{"name": container, "image": image}]}})
 
 
-def _lacks_image(one: ContainerFacts) -> bool:
-    return one.state == "waiting" and one.reason in ("ErrImagePull", "ImagePullBackOff")
-
-
 def _mended(name: str, image: str, until: Until) -> Scene:
     """A Pod whose init container has no image gets another one."""
     return scene(
         pod(name, init("early", image=NO_IMAGE, env=[value("NAME", "early")]), app("main")),
         deeds=(
-            Until("early lacks its image", the("early", _lacks_image)),
+            Until("early lacks its image", the("early", lacks_image)),
             _image(name, "initContainers", "early", image),
             until,
         ),
@@ -187,7 +183,7 @@ def _helper_lacked_image(life: Life) -> Finding:
     """The scene does not go on before that was seen, so its end without it is a no."""
     wanted = "helper lacked its new image"
     seen = life.pods("helper")
-    if any(map(the("helper", _lacks_image), seen)):
+    if any(map(the("helper", lacks_image), seen)):
         return Finding(Order.YES, f"{wanted}: in one of {len(seen)} states seen")
     return Finding(Order.TIE if life.shortfall else Order.NO, f"{wanted}: in none of {len(seen)} states seen")
 
@@ -282,7 +278,7 @@ AREA = Area(
         Behaviour(
             "reinit-not-on-kubelet-restart",
             "A restart of the kubelet runs nothing again.",
-            source=f"{KEP_753}; Kubernetes' own node tests",
+            source=f"{KEP_753}; {NODE_TESTS}",
             since="1.29",
             tier="node",
             disruptive=True,
@@ -293,7 +289,7 @@ AREA = Area(
         Behaviour(
             "reinit-sidecar-image-update",
             "Another image of a sidecar restarts that sidecar, and nothing else.",
-            source=f"{SIDECAR_DOCS}; Kubernetes' own node tests",
+            source=f"{SIDECAR_DOCS}; {NODE_TESTS}",
             since="1.29",
             scene=lived(
                 "sidecar-updated",
@@ -316,7 +312,7 @@ AREA = Area(
         Behaviour(
             "reinit-plain-init-image-update-running",
             "Another image of an init container that has ended restarts nothing.",
-            source="Kubernetes' own node tests",
+            source=NODE_TESTS,
             since="1.29",
             scene=restarted_after("init-updated", _image("init-updated", "initContainers", "first")),
             shows=(*ONLY_MAIN_AGAIN, restarted("first", 0), restarted("helper", 0)),
@@ -329,21 +325,21 @@ AREA = Area(
         Behaviour(
             "reinit-plain-init-image-update-pending",
             "An init container whose image is not to be had runs once it is given a good one.",
-            source=f"{INIT_DOCS}; Kubernetes' own node tests",
+            source=f"{INIT_DOCS}; {NODE_TESTS}",
             since="1.6",
-            scene=_mended("mended", OURS, Until("the Pod has ended", lambda seen: seen.phase in ENDS)),
+            scene=_mended("mended", OURS, Until("the Pod has ended", over)),
             shows=(succeeded("early"), succeeded("main")),
             twin=_mended(
                 "no-better",
                 "registry.invalid/no/other:image",
-                Until("early still lacks it", the("early", _lacks_image)),
+                Until("early still lacks it", the("early", lacks_image)),
             ),
         ),
         Behaviour(
             "reinit-sidecar-image-update-while-failing-probe",
             # While a startup probe has yet to succeed, the kubelet of 1.36 does not look at the image.
             "Another image of a sidecar restarts it also while its liveness probe fails.",
-            source="Kubernetes' own node tests",
+            source=NODE_TESTS,
             since="1.29",
             scene=_not_alive(
                 "updated-while-failing",
@@ -356,7 +352,7 @@ AREA = Area(
         Behaviour(
             "reinit-update-during-reboot",
             "An image that is changed while the node reboots is the one that counts when the Pod starts all over.",
-            source="Kubernetes' own node tests",
+            source=NODE_TESTS,
             since="1.29",
             tier="node",
             disruptive=True,
@@ -367,7 +363,7 @@ AREA = Area(
                 _image(REBOOTED, "initContainers", "helper", NO_IMAGE),
                 start_kubelet(REBOOTED),
                 # That it cannot be had proves that it was asked for.
-                Until("helper lacks the new image", the("helper", _lacks_image)),
+                Until("helper lacks the new image", the("helper", lacks_image)),
                 _image(REBOOTED, "initContainers", "helper", OURS),
                 Until("main runs again", _again("main")),
             ),
@@ -413,7 +409,7 @@ AREA = Area(
                 deeds=(
                     Until("first runs", the("first", lambda one: one.state == "running")),
                     without_server("unserved", go="go", until="main", note="server"),
-                    Until("the Pod has ended", lambda seen: seen.phase in ENDS),
+                    Until("the Pod has ended", over),
                 ),
             ),
             shows=(

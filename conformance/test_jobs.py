@@ -29,11 +29,12 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, UntilPods, UntilState
-from conformance.ending import ENDS, never_says
+from conformance.ending import never_says
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, JOB_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.restarting import over
 from conformance.verdicts import catch, hold
-from conformance.workload_claims import condition, in_each, in_pod, made
+from conformance.workload_claims import condition, in_each, in_pod, made, until_job_over
 from conformance.workloads import job
 
 FAIL = ("say end", "tick", "exit 1")
@@ -44,25 +45,13 @@ def _is(name: str, state: Mapping[str, Any] | None) -> bool:
     return found is not None and found.true
 
 
-def _has_ended(pod: PodFacts) -> bool:
-    return pod.phase in ENDS
-
-
 def _ended(pods: Sequence[PodFacts]) -> bool:
-    return all(map(_has_ended, pods))
-
-
-def over(name: str) -> tuple[UntilState, UntilPods]:
-    """The Job has completed or failed, and its Pods have been seen to their end."""
-    return (
-        UntilState(f"{name} is over", lambda state: _is("Complete", state) or _is("Failed", state), name),
-        UntilPods(f"the Pods of {name} have ended", _ended, name),
-    )
+    return all(map(over, pods))
 
 
 def ends(template: Manifest, **spec: Any) -> Scene:
     """A Job that is followed to its end, whichever it is."""
-    return scene(job(template, **spec), deeds=over(template["metadata"]["name"]))
+    return scene(job(template, **spec), deeds=until_job_over(template["metadata"]["name"]))
 
 
 # --- sidecars at the end ------------------------------------------------------------------------
@@ -121,7 +110,7 @@ def _policies(prefix: str, of_init: str, of_sidecar: str) -> Scene:
             pod(by_sidecar, sidecar("helper", at_term=("code=42",)), app("other", "await helper", *FAIL)),
             **_gives_up_on(of_sidecar),
         ),
-        deeds=(*over(by_init), *over(by_sidecar)),
+        deeds=(*until_job_over(by_init), *until_job_over(by_sidecar)),
     )
 
 
@@ -159,8 +148,8 @@ def _deadline(name: str, helper: Speaker) -> Scene:
             ),
             passes(name),
             passes(in_init),
-            *over(name),
-            *over(in_init),
+            *until_job_over(name),
+            *until_job_over(in_init),
         ),
     )
 
@@ -226,7 +215,7 @@ AREA = Area(
             shows=(
                 never_says("helper", "term"),
                 before(end("main"), mark("helper", "outlasted")),
-                whenever("helper", "the Pod has ended", _has_ended, "helper has ended", HELPER_HAS_ENDED),
+                whenever("helper", "the Pod has ended", over, "helper has ended", HELPER_HAS_ENDED),
                 condition("Complete"),
             ),
             twin=NATIVE,

@@ -52,10 +52,12 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import (
+    CONFORMANCE_TESTS,
     HOOK_DOCS,
     KEP_753,
     LIFECYCLE_DOCS,
     NEVER_RECOVERS,
+    NODE_TESTS,
     PROBE_DOCS,
     SERVICE_DOCS,
     SIDECAR_DOCS,
@@ -66,7 +68,6 @@ from conformance.registry import (
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
 
-NODE_TESTS = "Kubernetes' own node tests"
 # While a Pod stops, a probe that is a command is cancelled before it runs. What had freed 1.36 of it was taken back in
 # 1.36.3.
 COMMANDS_CANCELLED = (KnownBug(140881, ">=1.35,<1.36"), KnownBug(140881, ">=1.36.3,<1.37"))
@@ -360,6 +361,16 @@ BEATS = (
 )
 STOPS = (*BEGIN_TO_STOP, "hook_say stopping", "tick", "mark stopping")
 SETTLES = ("tick", "hook_say settled", "mark settled")
+# What a container does that lives on, and is asked on.
+GOES_ON = (
+    *BEGIN_TO_STOP,
+    "say stopping",
+    "tick",
+    "mark stopping",
+    'within "$PATIENCE" counted live 3',
+    "tick",
+    "say settled",
+)
 ASKED_THRICE = "enough() { counted ready 3 || counted beat 20; }"
 
 ASKED_WHILE_STOPPING = scene(
@@ -388,13 +399,7 @@ ASKED_WHILE_ALIVE = scene(
         "asked-while-alive",
         app(
             "main",
-            *BEGIN_TO_STOP,
-            "say stopping",
-            "tick",
-            "mark stopping",
-            'within "$PATIENCE" counted live 3',
-            "tick",
-            "say settled",
+            *GOES_ON,
             livenessProbe=LIVE,
         ),
     )
@@ -418,13 +423,7 @@ SIDECAR_LIVES = scene(
         "sidecar-lives",
         sidecar(
             "helper",
-            *BEGIN_TO_STOP,
-            "say stopping",
-            "tick",
-            "mark stopping",
-            'within "$PATIENCE" counted live 3',
-            "tick",
-            "say settled",
+            *GOES_ON,
             "mark settled",
             livenessProbe=LIVE,
         ),
@@ -629,7 +628,7 @@ AREA = Area(
         Behaviour(
             "probe-monotonic-restarts",
             "The count of a container's restarts only grows.",
-            source="Kubernetes' own conformance tests",
+            source=CONFORMANCE_TESTS,
             since="1.28",
             scene=NEVER_STARTS,
             shows=(counts_up("helper", 2),),

@@ -14,10 +14,9 @@ from conformance.answers import reads, value_at
 from conformance.claims import Judgement, looks, restarted, says, succeeded, the
 from conformance.deeds import Deed, Patch, Until, UntilListed
 from conformance.pods import Scene, Speaker, app, init, pod, resident, scene, sidecar, value
-from conformance.registry import Area, Behaviour
+from conformance.registry import NODE_TESTS, RESIZE_DOCS, Area, Behaviour
 from conformance.verdicts import catch, hold
 
-RESIZE_DOCS = "Kubernetes documentation, Resize CPU and Memory Resources assigned to Containers"
 KEP_1287 = "KEP-1287, In-place Update of Pod Resources"
 
 BEFORE = {"requests": {"cpu": "10m", "memory": "10Mi"}, "limits": {"cpu": "300m", "memory": "50Mi"}}
@@ -135,7 +134,7 @@ AREA = Area(
         Behaviour(
             "resize-plain-init-running",
             "An init container is given more CPU while it runs.",
-            source="Kubernetes' own node tests",
+            source=NODE_TESTS,
             since="1.36",
             scene=while_init_runs(
                 "init-in-place",

@@ -30,6 +30,7 @@ from conformance.pods import (
 )
 from conformance.registry import Area, Behaviour
 from conformance.restarting import (
+    HEARS,
     again,
     at_first,
     followed,
@@ -49,8 +50,6 @@ KEP_5532 = "KEP-5532, Restart All Containers on Container Exits"
 # The exit code by which all begin anew.
 CODE, OTHER = 88, 87
 ALL, ONE = "RestartAllContainers", "Restart"
-HASTY = [value("PATIENCE", "3")]
-HEARS = {"startupProbe": probe('marked "$NAME"')}
 RESTARTING = "AllContainersRestarting"
 
 

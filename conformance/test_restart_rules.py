@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
     PodFacts,
-    conditions_of,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.claims import Judgement, before, birth, exited, refuses, restarted, the, whenever
-from conformance.deeds import Until, UntilPods, UntilState
+from conformance.deeds import Until
 from conformance.ending import ends, never_made
-from conformance.pods import Scene, Speaker, app, init, pod, scene, value
-from conformance.registry import LIFECYCLE_DOCS, Area, Behaviour
+from conformance.pods import HASTY, Scene, Speaker, app, init, pod, scene
+from conformance.registry import KEP_5307, LIFECYCLE_DOCS, Area, Behaviour
 from conformance.restarting import (
     again,
     at_first,
     followed,
     leave,
     left,
-    over,
     rule,
     ruled,
     said_by,
@@ -31,13 +28,11 @@ from conformance.restarting import (
     willing,
 )
 from conformance.verdicts import catch, hold
-from conformance.workload_claims import condition, in_pod, made
+from conformance.workload_claims import condition, in_pod, made, until_job_over
 from conformance.workloads import job
 
-KEP_5307 = "KEP-5307, Container Restart Rules"
 # The exit code that the rules are about, unless they are about another one.
 LISTED, OTHER = 42, 41
-HASTY = [value("PATIENCE", "3")]
 
 
 def _once(name: str, code: int, **fields: Any) -> Speaker:
@@ -90,23 +85,12 @@ def _by_operator(name: str, operator: str) -> Scene:
     )
 
 
-def _over_job(name: str) -> tuple[UntilState, UntilPods]:
-    def is_over(state: Mapping[str, Any] | None) -> bool:
-        found = conditions_of((state or {}).get("status") or {})
-        return any(found[one].true for one in ("Complete", "Failed") if one in found)
-
-    def all_over(pods: Sequence[PodFacts]) -> bool:
-        return bool(pods) and all(map(over, pods))
-
-    return UntilState("the Job is over", is_over, name), UntilPods("its Pods are over", all_over, name)
-
-
 def _job(name: str, code: int) -> Scene:
     """A Job that gives up on the listed code, whose container is started again on a code."""
     codes = {"containerName": "main", "operator": "In", "values": [LISTED]}
     policy = {"rules": [{"action": "FailJob", "onExitCodes": codes}]}
     template = pod(name, _once("main", LISTED, **ruled(rule(code))))
-    return scene(job(template, podFailurePolicy=policy), deeds=_over_job(name))
+    return scene(job(template, podFailurePolicy=policy), deeds=until_job_over(name))
 
 
 def _fails_twice(name: str, second: int) -> Scene:

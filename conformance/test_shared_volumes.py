@@ -22,6 +22,7 @@ from conformance.claims import (
     agree,
     always,
     exited,
+    lacks_image,
     once,
     restarted,
     runs,
@@ -32,6 +33,7 @@ from conformance.claims import (
 )
 from conformance.deeds import Patch, Tell, Until
 from conformance.pods import (
+    HASTY,
     Manifest,
     Scene,
     Speaker,
@@ -43,7 +45,6 @@ from conformance.pods import (
     resident,
     scene,
     sidecar,
-    value,
 )
 from conformance.registry import (
     CONFIG_DOCS,
@@ -62,7 +63,6 @@ DATA_VOLUME = {"name": "data", "emptyDir": {}}
 OTHER_VOLUME = {"name": "other", "emptyDir": {}}
 WRITE = (f"cat /proc/sys/kernel/random/uuid > {DATA}/note", f"tell wrote cat {DATA}/note")
 READ = f"tell read cat {DATA}/note"
-HASTY = [value("PATIENCE", "3")]
 
 
 def on(volume: str, **fields: Any) -> dict[str, Any]:
@@ -441,10 +441,6 @@ def _held_up_by_error(one: ContainerFacts) -> bool:
     return one.state == "waiting" and one.reason not in ("ContainerCreating", "PodInitializing", None)
 
 
-def _lacks_image(one: ContainerFacts) -> bool:
-    return one.state == "waiting" and one.reason in ("ErrImagePull", "ImagePullBackOff")
-
-
 def _mounted_later(name: str, **of_main: Any) -> Scene:
     """A sidecar that mounts something when the app runs; told to stop it unmounts it, or the Pod could not go."""
     root = {"privileged": True, "runAsUser": 0, "runAsNonRoot": False}
@@ -689,11 +685,11 @@ AREA = Area(
                     app("main", **on("data")),
                     volumes=[{"name": "data", "image": {"reference": NO_IMAGE}}],
                 ),
-                deeds=(Until("main is held up", the("main", _lacks_image)),),
+                deeds=(Until("main is held up", the("main", lacks_image)),),
             ),
             shows=(
                 always("main", "main does not start", the("main", lambda one: one.state == "waiting")),
-                once("main", "main waits for an image", the("main", _lacks_image)),
+                once("main", "main waits for an image", the("main", lacks_image)),
             ),
             twin=scene(
                 pod("image-for-volume", app("main", **on("data")), volumes=[{"name": "data", "image": {}}]),

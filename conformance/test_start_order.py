@@ -27,6 +27,7 @@ from conformance.claims import (
 )
 from conformance.deeds import Read, Until
 from conformance.pods import (
+    HASTY,
     Scene,
     app,
     from_field,
@@ -46,13 +47,12 @@ from conformance.registry import (
     INIT_DOCS,
     KEP_753,
     LIFECYCLE_DOCS,
+    NODE_TESTS,
     SIDECAR_DOCS,
     Area,
     Behaviour,
 )
 from conformance.verdicts import catch, hold
-
-HASTY = [value("PATIENCE", "3")]
 
 SERIAL = scene(
     pod(
@@ -358,7 +358,7 @@ AREA = Area(
             "order-app-poststart-blocks-next-app",
             "An app's postStart hook holds back the apps listed after it at the Pod's first start. Kubernetes tests"
             " this, but no document promises it.",
-            source="Kubernetes' own node tests",
+            source=NODE_TESTS,
             since="1.0",
             scene=HOOK_OF_APP,
             shows=(before(mark("hooked", "hook-end"), birth("next")),),
@@ -428,7 +428,7 @@ AREA = Area(
         Behaviour(
             "order-started-flag-of-plain-init",
             "A plain init container is `started` while it runs, and its Pod is Pending.",
-            source=f"{KEP_753}; Kubernetes' own node tests",
+            source=f"{KEP_753}; {NODE_TESTS}",
             since="1.28",
             scene=scene(pod("running-init", init("early", "linger never", env=LINGER_LONG), app("main"))),
             shows=(

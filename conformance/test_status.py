@@ -7,13 +7,17 @@ is the Pod's own evidence with one fact changed in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
+    ContainerFacts,
+    PodFacts,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.answers import reads
 from conformance.claims import (
+    Claim,
     Judgement,
     Life,
     Test,
@@ -28,9 +32,10 @@ from conformance.claims import (
 )
 from conformance.course import as_if, backwards, for_good, in_turn, lastly, with_condition, with_container
 from conformance.deeds import Deed, Delete, Patch, Read, Tell, Until, UntilListed
-from conformance.ending import ENDS, ends
+from conformance.ending import ends
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
 from conformance.registry import (
+    CONFORMANCE_TESTS,
     INIT_DOCS,
     KEP_753,
     LIFECYCLE_DOCS,
@@ -40,6 +45,7 @@ from conformance.registry import (
     Behaviour,
     Sign,
 )
+from conformance.restarting import over
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
 
@@ -77,11 +83,6 @@ def begun(container: str) -> Test:
     return the(container, lambda one: one.state != "waiting")
 
 
-def over(found: PodFacts) -> bool:
-    """The Pod has come to its end."""
-    return found.phase in ENDS
-
-
 def _is_initialized(found: PodFacts) -> bool:
     begun = (one.started or one.state == "terminated" for one in found.having(Role.SIDECAR))
     return all(one.succeeded for one in found.having(Role.INIT)) and all(begun)
@@ -90,6 +91,14 @@ def _is_initialized(found: PodFacts) -> bool:
 def _names_what_lacks(found: PodFacts) -> bool:
     message = found.conditions["Initialized"].message or ""
     return all(one.succeeded or one.name in message for one in found.having(Role.INIT))
+
+
+def _ready(container: str, ready: bool, when: str, condition: Callable[[ContainerFacts], bool]) -> Claim:
+    """Whenever the container is so, it is ready, or is not."""
+    wanted = "it is ready" if ready else "it is not ready"
+    return whenever(
+        container, when, the(container, condition), wanted, the(container, lambda one: one.ready is ready)
+    )
 
 
 # --- scenes -------------------------------------------------------------------------------------
@@ -295,7 +304,7 @@ AREA = Area(
             "st-initialized-false-reason",
             "While an init container is not done, the condition Initialized is False by ContainersNotInitialized and"
             " names it.",
-            source=f"{CONDITION_DOCS}; Kubernetes' own conformance tests",
+            source=f"{CONDITION_DOCS}; {CONFORMANCE_TESTS}",
             since="1.6",
             scene=WHOLE_LIFE,
             shows=(
@@ -349,7 +358,7 @@ AREA = Area(
         Behaviour(
             "st-initialized-monotonic",
             "A Pod that is Initialized stays so.",
-            source=f"{CONDITION_DOCS}; Kubernetes' own conformance tests",
+            source=f"{CONDITION_DOCS}; {CONFORMANCE_TESTS}",
             since="1.6",
             scene=WHOLE_LIFE,
             shows=(for_good("main", "Initialized is True", is_true("Initialized")),),
@@ -390,33 +399,15 @@ AREA = Area(
             "st-init-ready-semantics",
             "A plain init container is ready when it has exited 0 and not before, a sidecar with a readiness probe when"
             " that succeeds, one without when it has started.",
-            source=f"{SIDECAR_DOCS}; Kubernetes' own conformance tests",
+            source=f"{SIDECAR_DOCS}; {CONFORMANCE_TESTS}",
             since="1.28",
             scene=probed(
                 "never-ready", "false", Until("main has begun", begun("main")), *_ends_of("never-ready")
             ),
             shows=(
-                whenever(
-                    "early",
-                    "early is not done",
-                    the("early", lambda one: not one.succeeded),
-                    "it is not ready",
-                    the("early", lambda one: not one.ready),
-                ),
-                whenever(
-                    "early",
-                    "early is done",
-                    the("early", lambda one: one.succeeded),
-                    "it is ready",
-                    the("early", lambda one: one.ready),
-                ),
-                whenever(
-                    "plain",
-                    "the sidecar without a probe has started",
-                    the("plain", lambda one: one.started),
-                    "it is ready",
-                    the("plain", lambda one: one.ready),
-                ),
+                _ready("early", False, "early is not done", lambda one: not one.succeeded),
+                _ready("early", True, "early is done", lambda one: one.succeeded),
+                _ready("plain", True, "the sidecar without a probe has started", lambda one: one.started),
                 always(
                     "helper",
                     "the sidecar whose probe fails is not ready",
@@ -430,7 +421,7 @@ AREA = Area(
         Behaviour(
             "st-statuses-lengths",
             "The states of init containers and sidecars are told in one list, in the order of the spec.",
-            source=f"{SIDECAR_DOCS}; Kubernetes' own conformance tests",
+            source=f"{SIDECAR_DOCS}; {CONFORMANCE_TESTS}",
             since="1.28",
             scene=IN_ORDER,
             shows=(
@@ -448,7 +439,7 @@ AREA = Area(
         Behaviour(
             "st-app-waiting-podinitializing",
             "Apps wait by PodInitializing until the init containers are done.",
-            source="Kubernetes' own conformance tests",
+            source=CONFORMANCE_TESTS,
             since="1.6",
             scene=WHOLE_LIFE,
             shows=(

@@ -30,7 +30,6 @@ from conformance.claims import (
 )
 from conformance.deeds import Deed, Delete, Evict, Patch, Tell, Until, UntilListed
 from conformance.ending import (
-    ENDS,
     at_best,
     at_last,
     birth_of,
@@ -44,18 +43,25 @@ from conformance.ending import (
     never_says,
     stays_dead,
 )
-from conformance.pods import Scene, Speaker, app, hook, pod, probe, resident, scene, sidecar, value
-from conformance.registry import HOOK_DOCS, KEP_753, LIFECYCLE_DOCS, SERVICE_DOCS, Area, Behaviour, KnownBug
+from conformance.pods import HASTY, Scene, Speaker, app, hook, pod, probe, resident, scene, sidecar, value
+from conformance.registry import (
+    EVICTION_DOCS,
+    HOOK_DOCS,
+    KEP_753,
+    LIFECYCLE_DOCS,
+    NODE_TESTS,
+    SERVICE_DOCS,
+    Area,
+    Behaviour,
+    KnownBug,
+)
+from conformance.restarting import over
 from conformance.script import STAY, WILL
 from conformance.verdicts import catch, hold
-
-EVICTION_DOCS = "Kubernetes documentation, API-initiated Eviction"
-NODE_TESTS = "Kubernetes' own node tests"
 
 # --- containers that hear -----------------------------------------------------------------------
 
 HEARS = {"startupProbe": probe('marked "$NAME-hears"')}
-HASTY = [value("PATIENCE", "3")]
 # What gets no TERM while another one is there must have the time to get one on a busy node.
 LONG = [value("WINDOW", "20")]
 DEAF = (STAY,)
@@ -699,7 +705,7 @@ AREA = Area(
             source=LIFECYCLE_DOCS,
             since="1.27",
             scene=UNFORCED,
-            shows=(at_last("main", "the Pod has ended", lambda seen: seen.phase in ENDS),),
+            shows=(at_last("main", "the Pod has ended", over),),
             twin=FORCED,
         ),
         Behaviour(

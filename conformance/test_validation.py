@@ -13,11 +13,15 @@ from conformance.claims import Claim, Judgement, accepts, looks, refuses
 from conformance.deeds import Patch
 from conformance.pods import Manifest, Scene, Speaker, app, hook, init, mount, pod, probe, scene, sidecar
 from conformance.registry import (
+    EPHEMERAL_DOCS,
     INIT_DOCS,
+    JOB_DOCS,
     KEP_753,
+    KEP_5307,
     LIFECYCLE_DOCS,
     POD_DOCS,
     PROBE_DOCS,
+    RESIZE_DOCS,
     SIDECAR_DOCS,
     VOLUME_DOCS,
     Area,
@@ -26,11 +30,7 @@ from conformance.registry import (
 from conformance.verdicts import catch, hold
 from conformance.workloads import daemon_set, deployment, job, stateful_set
 
-JOB_DOCS = "Kubernetes documentation, Jobs"
-EPHEMERAL_DOCS = "Kubernetes documentation, Ephemeral Containers"
 API_DOCS = "Kubernetes documentation, API Concepts"
-RESIZE_DOCS = "Kubernetes documentation, Resize CPU and Memory Resources assigned to Containers"
-KEP_5307 = "KEP-5307, Container Restart Rules"
 
 POLICIES = ("Always", "OnFailure", "Never")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")

@@ -7,14 +7,19 @@ no Pods, counted from 1 in its order; a scene and its wrong twin call theirs by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import conditions_of
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
+    PodFacts,
+    conditions_of,
+)
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Claim, Finding, Life, Test
+from conformance.deeds import UntilPods, UntilState
+from conformance.ending import ENDS
 
 State = Mapping[str, Any]
 
@@ -27,6 +32,22 @@ def pods_of(life: Life, of: int) -> list[Timeline]:
 
 def _name(life: Life, of: int) -> str:
     return list(life.workloads)[of - 1] if len(life.workloads) >= of else "workload"
+
+
+def until_job_over(name: str) -> tuple[UntilState, UntilPods]:
+    """Wait until the Job has completed or failed, and its Pods have been seen to their end."""
+
+    def is_over(state: State | None) -> bool:
+        found = conditions_of((state or {}).get("status") or {})
+        return any(found[one].true for one in ("Complete", "Failed") if one in found)
+
+    def have_ended(pods: Sequence[PodFacts]) -> bool:
+        return all(pod.phase in ENDS for pod in pods)
+
+    return (
+        UntilState(f"{name} is over", is_over, name),
+        UntilPods(f"the Pods of {name} have ended", have_ended, name),
+    )
 
 
 # --- the workload -------------------------------------------------------------------------------

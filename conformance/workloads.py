@@ -35,6 +35,16 @@ def stateful_set(template: Manifest, **spec: Any) -> dict[str, Any]:
     return _selecting("StatefulSet", template, {"serviceName": "", **spec})
 
 
+def budget(name: str) -> dict[str, Any]:
+    """A budget by which one Pod with the label that Pods of this name have must always be there."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "labels": {"budget": name}},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"pod": name}}},
+    }
+
+
 def _selecting(kind: str, template: Manifest, spec: dict[str, Any]) -> dict[str, Any]:
     """A controller of the Pods with the template's labels, which such controllers always restart."""
     lasting = {**template, "spec": {**template["spec"], "restartPolicy": "Always"}}
