@@ -15,7 +15,8 @@ description:
   - Judges assertions on every Pod of a workload by its timeline, which joins the Pod's status with events and logs.
   - Each assertion is answered with yes, no or tie. A yes or a no is never a guess. A tie means that the evidence does
     not tell, as two stamps of whole seconds may not.
-  - Fails where an answer is no, with the assertion, the evidence, and the timeline of the Pod.
+  - Fails where an answer is no, with the assertion, the evidence, and the timeline of the Pod. A report is written all
+    the same.
   - Looks once. To wait for a workload, use M(podpatterns.core.workload).
 options:
   that:
@@ -45,33 +46,8 @@ options:
     type: str
     choices: [fail, warn, pass]
     default: warn
-  kind:
-    description:
-      - Kind of the workload.
-    type: str
-    choices: [Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob]
-    default: Pod
-  name:
-    description:
-      - Name of the workload; all of the kind where it is not given.
-    type: str
-  namespace:
-    description:
-      - Namespace of the workload.
-    type: str
-    default: default
-  label_selectors:
-    description:
-      - Label selectors that the workloads must match, such as C(app=web).
-    type: list
-    elements: str
-    default: []
-  report:
-    description:
-      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
-        and when. It is written when the task fails, too; it does not count as a change.
-    type: path
 extends_documentation_fragment:
+  - podpatterns.core.look
   - podpatterns.core.auth
 attributes:
   check_mode:

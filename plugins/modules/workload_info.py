@@ -15,27 +15,6 @@ description:
   - Gives the same facts as M(podpatterns.core.workload) on workloads that exist, whoever made them.
   - Waits for nothing and changes nothing.
 options:
-  kind:
-    description:
-      - Kind of the workloads.
-    type: str
-    choices: [Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob]
-    default: Pod
-  name:
-    description:
-      - Name of one workload; all of the kind where it is not given.
-    type: str
-  namespace:
-    description:
-      - Namespace of the workloads.
-    type: str
-    default: default
-  label_selectors:
-    description:
-      - Label selectors that the workloads must match, such as C(app=web).
-    type: list
-    elements: str
-    default: []
   first_lines:
     description:
       - Whether to ask the log of each container for the stamp of its first line, which takes a request each. Nothing of
@@ -43,12 +22,8 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
-  report:
-    description:
-      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
-        and when.
-    type: path
 extends_documentation_fragment:
+  - podpatterns.core.look
   - podpatterns.core.auth
 attributes:
   check_mode:

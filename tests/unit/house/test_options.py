@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.podpatterns.core.plugins.doc_fragments.auth import ModuleDocFragment
+from ansible_collections.podpatterns.core.plugins.doc_fragments import auth, look
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect import auth_argument_spec
 from ansible_collections.podpatterns.core.plugins.module_utils._workload_options import (
     ASSERT_OPTIONS,
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = {**WORKLOAD_OPTIONS, **auth_argument_spec()}
 DOCUMENTED = {
     **yaml.safe_load(workload.DOCUMENTATION)["options"],
-    **yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"],
+    **yaml.safe_load(auth.ModuleDocFragment.DOCUMENTATION)["options"],
 }
 SAID_AGAIN = ("type", "elements", "choices", "default")
 
@@ -57,7 +57,8 @@ def test_modules_that_look_document_their_options_as_they_are_declared(
     documentation: str, declared: dict[str, Any]
 ) -> None:
     keys = ("type", "elements", "default", "choices", "required")
-    documented = yaml.safe_load(documentation)["options"]
+    shared = yaml.safe_load(look.ModuleDocFragment.DOCUMENTATION)["options"]
+    documented = {**yaml.safe_load(documentation)["options"], **shared}
     assert {name: facts(option, *keys) for name, option in documented.items()} == {
         name: facts(option, *keys) for name, option in declared.items()
     }
