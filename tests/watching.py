@@ -1,4 +1,4 @@
-"""A namespace as Molecule's tests look at it: kubectl, watches with a deadline, one waiter for what has no watch."""
+"""A namespace as Molecule's tests look at it: kubectl, watches with a deadline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from urllib.parse import quote
 
 import pytest
 import testinfra
+
+from tests.awaiting import await_that
 
 CANNOT_BE_PULLED = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
 Items = Mapping[str, Mapping[str, Any]]
@@ -50,12 +51,14 @@ class Namespace:
         """All objects of a kind with these labels."""
         return list(json.loads(self.kubectl(f"get {kind} --selector '{selector}' --output json"))["items"])
 
+    def sql(self, statement: str) -> list[str]:
+        """The lines that the database of the example answers."""
+        words = "psql --username shop --no-align --tuples-only --quiet --command"
+        return self.kubectl(f'exec deploy/db -- {words} "{statement}"').splitlines()
+
     def until(self, holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
         """Ask again and again, for what nobody tells of: an HTTP answer, a row of a database."""
-        deadline = time.monotonic() + self.patience
-        while not holds():
-            assert time.monotonic() < deadline, otherwise()
-            time.sleep(0.3)
+        await_that(holds, otherwise, self.patience, pause=0.3)
 
     def logged(self, target: str, words: str, since: str = "") -> None:
         """Follow a log until a line has these words; since: kubectl's option for where to begin."""

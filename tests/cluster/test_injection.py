@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.capabili
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import PODS
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.injection import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragment import BadPattern
+from tests.awaiting import await_that
 
 from .lab import PATIENCE, Lab, Space, container, pod
 
@@ -22,10 +22,12 @@ ISTIO = "networking.istio.io"
 
 def await_group(lab: Lab, served: bool) -> None:
     """Until the server serves Istio's API group, or no longer does."""
-    deadline = time.monotonic() + PATIENCE
-    while (ISTIO in api_groups(lab.api)) is not served:
-        assert time.monotonic() < deadline, f"{ISTIO} is {'never' if served else 'still'} served"
-        time.sleep(0.1)
+    await_that(
+        lambda: (ISTIO in api_groups(lab.api)) is served,
+        lambda: f"{ISTIO} is {'never' if served else 'still'} served",
+        PATIENCE,
+        pause=0.1,
+    )
 
 
 @pytest.fixture(scope="module")

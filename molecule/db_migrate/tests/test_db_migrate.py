@@ -15,15 +15,7 @@ NAMESPACE = "podpatterns-db-migrate"
 HERE = Namespace(NAMESPACE, patience=300)
 EXAMPLE = "docker.io/podpatterns/migrations-example:1, which is in the mirror only,"
 
-kubectl, listed = HERE.kubectl, HERE.listed
-
-
-def sql(statement: str) -> list[str]:
-    """The lines that the database answers."""
-    told = kubectl(
-        "exec deploy/db -- psql --username shop --no-align --tuples-only --quiet --command", f'"{statement}"'
-    )
-    return told.splitlines()
+kubectl, listed, sql = HERE.kubectl, HERE.listed, HERE.sql
 
 
 def rolled_out(name: str) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import testinfra
 
-KUBECONFIG = os.environ["KUBECONFIG"]
+from tests.watching import Namespace
+
 NAMESPACE = "podpatterns-env-validate"
-
-
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
+kubectl = Namespace(NAMESPACE, patience=60).kubectl
 
 
 def status(pod: str) -> dict[str, Any]:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-import testinfra
 
-KUBECONFIG = os.environ["KUBECONFIG"]
+from tests.watching import Namespace
+
 NAMESPACE = "podpatterns-shop"
-PATIENCE = 120
+HERE = Namespace(NAMESPACE, patience=120)
 SIDECARS = {"proxy", "logging", "metrics", "config-sync"}
 BEFORE = {"wait-for", "fetch-config", "env-validate", "db-migrate"}
 
 
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
-
-
-def listed(kind: str, selector: str) -> list[dict[str, Any]]:
-    return list(json.loads(kubectl("get", kind, "--selector", selector, "--output json"))["items"])
-
-
-def sql(statement: str) -> list[str]:
-    """The lines that the database answers."""
-    told = kubectl(
-        "exec deploy/db -- psql --username shop --no-align --tuples-only --quiet --command", f'"{statement}"'
-    )
-    return told.splitlines()
+kubectl, listed, sql = HERE.kubectl, HERE.listed, HERE.sql
 
 
 def serving() -> list[dict[str, Any]]:
@@ -48,13 +31,6 @@ def serving() -> list[dict[str, Any]]:
 
 def condition(pod: dict[str, Any], kind: str) -> dict[str, Any]:
     return next((one for one in pod["status"].get("conditions", ()) if one["type"] == kind), {})
-
-
-def until(holds: Callable[[], bool], what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.5)
 
 
 def outcomes(job: str) -> list[dict[str, Any]]:
@@ -134,14 +110,8 @@ def test_all_containers_are_as_restricted_as_can_be() -> None:
 
 
 def test_what_the_app_writes_to_its_file_is_shipped() -> None:
-    names = [pod["metadata"]["name"] for pod in serving()]
-
-    def silent() -> list[str]:
-        """Pods whose shipper has told of no answer yet."""
-        told = "answered 200 release=2"
-        return [name for name in names if told not in kubectl(f"logs {name} --container logging")]
-
-    until(lambda: not silent(), lambda: f"nothing was shipped by {silent()}")
+    for pod in serving():
+        HERE.logged(f"{pod['metadata']['name']} --container logging", "answered 200 release=2")
 
 
 def test_prometheus_scrapes_the_shop_through_its_metrics_sidecars() -> None:
@@ -153,7 +123,7 @@ def test_prometheus_scrapes_the_shop_through_its_metrics_sidecars() -> None:
         found = json.loads(kubectl(f"get --raw '{place}?query={query}'"))["data"]["result"]
         return float(found[0]["value"][1]) if found else 0.0
 
-    until(lambda: answers() > 0, lambda: "Prometheus has counted no answer")
+    HERE.until(lambda: answers() > 0, lambda: "Prometheus has counted no answer")
 
 
 def test_no_manifest_holds_the_password() -> None:

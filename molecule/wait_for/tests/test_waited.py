@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import testinfra
 
-KUBECONFIG = os.environ["KUBECONFIG"]
+from tests.watching import Namespace
+
 NAMESPACE = "podpatterns-wait-for"
+kubectl = Namespace(NAMESPACE, patience=60).kubectl
 LOGIN = "postgresql shop@db:5432/shop"
-
-
-def kubectl(*words: str) -> str:
-    command = " ".join(["kubectl", "--kubeconfig", KUBECONFIG, "--namespace", NAMESPACE, *words])
-    return str(testinfra.get_host("local://").check_output(command))
 
 
 def get(kind: str, selector: str) -> dict[str, Any]:

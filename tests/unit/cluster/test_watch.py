@@ -24,6 +24,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.watch im
     Watch,
     wait_until,
 )
+from tests.awaiting import await_that
 
 from .fake_api import (
     Act,
@@ -158,10 +159,10 @@ def test_bookmarks_move_the_place_from_which_a_watch_goes_on(server: FakeApi) ->
     server.fault("WATCH", "pods", bookmarks, times=1)
     with Watch(server.client(), [PODS_OF_SHOP]) as watch:
         next(following(watch))
-        end = time.monotonic() + PATIENCE
-        while len(server.calls("GET", "pods")) < 3:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        await_that(
+            lambda: len(server.calls("GET", "pods")) >= 3,
+            lambda: f"it was listed {len(server.calls('GET', 'pods'))} times",
+        )
     assert [one.query.get("resourceVersion") for one in server.calls("GET", "pods")] == [None, "2", "41"]
 
 

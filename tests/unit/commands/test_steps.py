@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from steps import Runner, Step
+
+from tests.awaiting import await_that
 
 COMMANDS = Path(__file__).resolve().parents[3] / "scripts" / "commands"
 PATIENCE = 20  # seconds after which a wait is given up
@@ -79,10 +80,11 @@ def test_an_interrupt_ends_the_step_with_all_that_it_started(tmp_path: Path, ign
     with subprocess.Popen(
         [sys.executable, "-c", program], env=env, stderr=subprocess.PIPE, text=True
     ) as command:
-        deadline = time.monotonic() + PATIENCE
-        while not (pid_file.exists() and pid_file.read_text().strip()):
-            assert time.monotonic() < deadline, "the step did not start"
-            assert command.poll() is None
+        await_that(
+            lambda: command.poll() is not None or (pid_file.exists() and bool(pid_file.read_text().strip())),
+            lambda: "the step did not start",
+        )
+        assert command.poll() is None
         command.send_signal(signal.SIGTERM)
         _, complaint = command.communicate(timeout=PATIENCE)
     assert "KeyboardInterrupt" in complaint

@@ -15,7 +15,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,6 +36,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._programs.fetch_s
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.fetch_volume import Volume
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.outcomes import Refused, Unavailable
 from ansible_collections.podpatterns.core.plugins.module_utils._programs.source import source_of
+from tests.awaiting import await_that
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "hunter2-very-secret"
@@ -714,10 +714,7 @@ def test_a_named_process_gets_the_signal_and_its_children_do_not(
 
 
 def await_text(path: Path, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while not (path.exists() and text in path.read_text()):
-        assert time.monotonic() < deadline, f"{path.name} never said {text!r}"
-        time.sleep(0.01)
+    await_that(lambda: path.exists() and text in path.read_text(), lambda: f"{path.name} never said {text!r}")
 
 
 def test_a_process_that_is_not_there_is_told(config: Any, origin: Origin, capsys: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,15 +17,9 @@ from ansible_collections.podpatterns.core.plugins.module_utils._programs.log_tai
     Shipping,
     Undelivered,
 )
+from tests.awaiting import await_that
 
 DEADLINE = 30
-
-
-def await_that(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.01)
 
 
 class Server:
