@@ -99,6 +99,8 @@ class Finding:
 
 
 Claim = Callable[[Life], Finding]
+# Makes of the evidence what it would be had the promise not been kept.
+Doctor = Callable[[Life], Life]
 
 # The answer to an object that the server would take.
 ACCEPTED = "accepted"

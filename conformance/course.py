@@ -14,8 +14,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
-from conformance.claims import Claim, Finding, Life, Moment, Test, on_both, states
-from conformance.registry import Doctor
+from conformance.claims import Claim, Doctor, Finding, Life, Moment, Test, on_both, states
 
 # --- states -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 
-from conformance.claims import Claim, Judgement, Life, Verdict
+from conformance.claims import Claim, Doctor, Judgement, Life, Verdict
 from conformance.pods import Scene
 
 # Where promises stand; a behaviour may add a word on what it rests on.
@@ -38,8 +38,6 @@ KEP_753 = "KEP-753, Sidecar Containers"
 KEP_5307 = "KEP-5307, Container Restart Rules"
 NODE_TESTS = "Kubernetes' own node tests"
 CONFORMANCE_TESTS = "Kubernetes' own conformance tests"
-
-Doctor = Callable[[Life], Life]
 
 # What a check needs of the caller: `api` asks the server alone, `portable` runs Pods with a kubeconfig, `node` enters
 # the nodes of a kind cluster.
