@@ -51,6 +51,11 @@ class Server:
         """Whether init containers may always restart (KEP-753, on by default since 1.29)."""
         return self.version >= (1, 29)
 
+    @property
+    def sleep_hooks(self) -> bool:
+        """Whether a hook may sleep by itself (KEP-3960, on by default since 1.30)."""
+        return self.version >= (1, 30)
+
 
 @dataclass(frozen=True)
 class Helper:

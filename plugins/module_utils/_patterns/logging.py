@@ -17,7 +17,6 @@ from .shippers.catalogue import SHIPPERS
 from .shippers.plan import CA_FILE, CONFIG_FOLDER, POD_FIELDS, STATE, Plan, Shipper
 
 PARSERS = ["text", "json", "regex"]
-SLEEP_ACTION = (1, 30)
 
 OPTIONS: Spec = {
     **COMMON_OPTIONS,
@@ -227,7 +226,7 @@ def _hook(plan: Plan, shipper: Shipper, context: Context, warnings: list[str]) -
     """What keeps TERM from the shipper until it has looked for new files once more."""
     if shipper.drains_by_itself or not plan.drain_seconds:
         return None
-    if context.server.version >= SLEEP_ACTION:
+    if context.server.sleep_hooks:
         return {"preStop": {"sleep": {"seconds": plan.drain_seconds}}}
     if shipper.sleep:
         return {"preStop": {"exec": {"command": [*shipper.sleep, str(plan.drain_seconds)]}}}

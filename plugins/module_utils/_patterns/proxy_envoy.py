@@ -17,7 +17,6 @@ from .helper import Context, container
 ADMIN_PORT, STATUS_PORT = 9901, 9902
 DRAIN_SECONDS = 5
 PROBE_SECONDS = 10
-SLEEP_ACTION = (1, 30)
 
 
 def envoy(options: Mapping[str, Any], target: Target, context: Context) -> Fragment:
@@ -111,7 +110,7 @@ def _held(
         if known is not None and known < drain
     ]
     free = tuple(name for name, known in own.items() if known is None)
-    if free and context.server.version < SLEEP_ACTION:
+    if free and not context.server.sleep_hooks:
         warnings.append(
             f"{context.where}: the server is older than 1.30 and cannot keep TERM from {', '.join(free)} for"
             f" {drain} s (drain_seconds); give it a preStop hook that does, else the Pod's last requests fail"
