@@ -102,15 +102,14 @@ class Lab:
     _removers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=THREADS))
     _leaving: list[Future[str]] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
+    _rules: set[str] = field(default_factory=set)
+    _ruling: threading.Lock = field(default_factory=threading.Lock)
     _makes: bool = False
     _image_works: bool = False
 
     def __post_init__(self) -> None:
         self.api = self.api.patient(OUTAGE_SECONDS * self.settings.timeout_factor)
         self._pulse = Pulse(self.api, self.run_id)
-
-    _rules: set[str] = field(default_factory=set)
-    _ruling: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def witness(self) -> Witness:

@@ -58,6 +58,7 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import DEPLOYMENT_DOCS, INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
+from conformance.restarting import over
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, first, in_each, in_pod, made, pods_of, state_before
 from conformance.workloads import budget, cron_job, daemon_set, deployment, stateful_set
@@ -336,7 +337,7 @@ def _drained(name: str, helper: Speaker) -> Scene:
             Patch("PodDisruptionBudget", name, {"spec": {"minAvailable": 0}}),
             _allows(name, 1),
             Evict(name),
-            UntilPods("the Pod has ended", lambda pods: pods[0].phase in ("Succeeded", "Failed")),
+            UntilPods("the Pod has ended", lambda pods: over(pods[0])),
         ),
     )
 

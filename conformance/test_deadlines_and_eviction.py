@@ -32,6 +32,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.restarting import over
 from conformance.script import WILL
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition
@@ -41,7 +42,7 @@ PRESSURE_DOCS = "Kubernetes documentation, Node-pressure Eviction"
 MEMORY_DOCS = "Kubernetes documentation, Assign Memory Resources to Containers and Pods"
 
 HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed")
-HAS_ENDED = Until("the Pod has ended", lambda seen: seen.phase in ("Succeeded", "Failed"))
+HAS_ENDED = Until("the Pod has ended", over)
 HEARS = {"startupProbe": probe('marked "$NAME-hears"')}
 
 

@@ -21,6 +21,7 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import DNS_DOCS, INIT_DOCS, KEP_753, POD_DOCS, SERVICE_DOCS, Area, Behaviour
+from conformance.restarting import over
 from conformance.verdicts import catch, hold
 
 PORT = 8080
@@ -218,7 +219,7 @@ def _late_service(name: str, at_once: bool) -> Scene:
             Until("early has begun", the("early", lambda one: one.state != "waiting")),
             Tell(name, "early", "until [ -e /board/asked ]; do sleep 0.2; done"),
             Apply(service),
-            Until("the Pod has ended", lambda pod: pod.phase in ("Succeeded", "Failed")),
+            Until("the Pod has ended", over),
         ),
     )
 

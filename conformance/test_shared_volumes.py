@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import (
     ContainerFacts,
-    PodFacts,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from conformance.claims import (
@@ -56,6 +55,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.restarting import over
 from conformance.verdicts import catch, hold
 
 DATA = "/data"
@@ -352,14 +352,10 @@ def _claimed(name: str, of_main: dict[str, Any]) -> Scene:
     )
 
 
-def _has_ended(pod: PodFacts) -> bool:
-    return pod.phase in ("Succeeded", "Failed")
-
-
 def _oversized(name: str, main: Speaker, limit: str) -> Scene:
     """An app that writes 4 MiB to a volume of this limit and is looked at until its Pod has ended."""
     data = {"name": "data", "emptyDir": {"sizeLimit": limit}}
-    return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", _has_ended),))
+    return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", over),))
 
 
 def _evicted(life: Life) -> Finding:
@@ -415,7 +411,7 @@ def _live_update(name: str, path: str, hasty: tuple[dict[str, Any], ...] = (), *
         deeds=(
             Patch("ConfigMap", name, {"data": {"note": "new"}}),
             Patch("Pod", name, {"metadata": metadata}),
-            Until("the Pod has ended", _has_ended),
+            Until("the Pod has ended", over),
         ),
     )
 
@@ -428,7 +424,7 @@ def _parts_of_image(name: str, volume: dict[str, Any], end_of_absent: Until) -> 
     return scene(
         pod(name, app("main", look, **on("data", subPath="bin")), volumes=volumes),
         pod(absent, app("other", look, **on("data", subPath="no/such")), volumes=volumes),
-        deeds=(Until("the Pod has ended", _has_ended), replace(end_of_absent, pod=absent)),
+        deeds=(Until("the Pod has ended", over), replace(end_of_absent, pod=absent)),
     )
 
 
@@ -624,7 +620,7 @@ AREA = Area(
                 whenever(
                     "main",
                     "the Pod has ended",
-                    _has_ended,
+                    over,
                     "it has failed",
                     lambda pod: pod.phase == "Failed",
                 ),
@@ -671,7 +667,7 @@ AREA = Area(
                 once("other", "other is held up by an error", the("other", _held_up_by_error)),
             ),
             twin=_parts_of_image(
-                "parts-of-nothing", {"emptyDir": {}}, Until("the other Pod has ended", _has_ended)
+                "parts-of-nothing", {"emptyDir": {}}, Until("the other Pod has ended", over)
             ),
         ),
         Behaviour(
@@ -693,7 +689,7 @@ AREA = Area(
             ),
             twin=scene(
                 pod("image-for-volume", app("main", **on("data")), volumes=[{"name": "data", "image": {}}]),
-                deeds=(Until("the Pod has ended", _has_ended),),
+                deeds=(Until("the Pod has ended", over),),
             ),
         ),
         Behaviour(
