@@ -3,6 +3,6 @@
 """A genuine kind cluster on this machine: planned in pure modules, carried out in the others.
 
 Pure: options, versions, facts, source, settings, kindconfig, recipe, lifeplan, mirrorplan.
-I/O: process, probe, cache, packages, golang, engine, archive, nodeimage, mirror, kubectl, cluster, way, existing,
-present, gone, run.
+I/O: process, probe, cache, packages, golang, engine, archive, nodeimage, mirror, suite, kubectl, cluster, way,
+existing, present, gone, run.
 """

@@ -15,6 +15,8 @@ POD_SUBNET = "10.244.0.0/16"
 #: Where the Pod network of our own node image leaves its configuration: see files/node/default-cni.template.
 CNI_DIRECTORY = "/run/cni/net.d"
 CERTS_DIRECTORY = "/etc/containerd/certs.d"
+#: The runtimes that kind's configuration of containerd has.
+RUNTIMES = ("runc", "test-handler")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,13 @@ def render(shape: Shape, certs_directory: str) -> str:
 
 def _kubeadm(shape: Shape) -> list[str]:
     patches: list[dict[str, Any]] = []
+    kubelet: dict[str, Any] = {}
     if shape.settings.fail_cgroup_v1 is not None:
-        patches.append({"kind": "KubeletConfiguration", "failCgroupV1": shape.settings.fail_cgroup_v1})
+        kubelet["failCgroupV1"] = shape.settings.fail_cgroup_v1
+    if _cgroupfs(shape):
+        kubelet["cgroupDriver"] = "cgroupfs"
+    if kubelet:
+        patches.append({"kind": "KubeletConfiguration", **kubelet})
     cluster: dict[str, Any] = {}
     if "coredns" in shape.image_tags:
         cluster["dns"] = {"imageTag": shape.image_tags["coredns"]}
@@ -79,7 +86,17 @@ def _containerd(shape: Shape) -> list[str]:
         patches.append(f'[{plugin}.cni]\n  conf_dir = "{CNI_DIRECTORY}"\n')
     else:
         patches.append(f'[{plugin}.registry]\n  config_path = "{CERTS_DIRECTORY}"\n')
+    if _cgroupfs(shape):
+        patches += [
+            f"[{plugin}.containerd.runtimes.{runtime}.options]\n  SystemdCgroup = false\n"
+            for runtime in RUNTIMES
+        ]
     return patches
+
+
+def _cgroupfs(shape: Shape) -> bool:
+    """Kubelet and runtime must agree, so only where both are known: in a node image of our own."""
+    return shape.settings.cgroupfs and shape.own_node_image
 
 
 def fingerprint(shape: Shape) -> dict[str, Any]:

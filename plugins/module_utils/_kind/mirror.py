@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import mirrorplan, recipe
+from . import mirrorplan, recipe, suite, versions
 from .engine import REPOSITORY, Engine
 from .errors import KindClusterError, failed
 from .nodeimage import Builder
@@ -135,7 +135,12 @@ def _await_answer(builder: Builder, address: str) -> None:
 
 
 def _digest(builder: Builder, workload: Workload) -> str:
-    return recipe.digest(builder.ground.digest, dict(builder.texts(f"images/{workload.folder}")))
+    parts = [builder.ground.digest, dict(builder.texts(f"images/{workload.folder}"))]
+    if workload.suite:
+        parts.append(suite.texts(suite.checkout(builder.files, workload.folder)))
+    if workload.kubectl:
+        parts.append(versions.NEWEST_KUBERNETES)
+    return recipe.digest(*parts)
 
 
 def _marker(builder: Builder, workload: Workload) -> Path:
@@ -171,6 +176,11 @@ def _build(builder: Builder, workload: Workload) -> str:
                 _install_go_programs(builder, build, context)
             for wheel in workload.wheels:
                 _download_wheel(builder, wheel, context)
+            if workload.suite:
+                checkout = suite.checkout(builder.files, workload.folder)
+                suite.gather_wheels(checkout, workload.suite, context / "wheels", builder.engine.log)
+            if workload.kubectl:
+                shutil.copy(_kubectl(builder), context)
             builder.engine.build(context, reference, arguments={"BASE": ground}, on_idle=step.tick)
         step.done()
 
@@ -193,12 +203,19 @@ def _download_wheel(builder: Builder, wheel: str, context: Path) -> None:
     run([*pip, "--dest", str(context / "wheels"), wheel], timeout=1200, log=builder.engine.log)
 
 
+def _kubectl(builder: Builder) -> Path:
+    """The one that was built with Kubernetes, else one alone."""
+    built = builder.cache.find("kubernetes", recipe.kubernetes(versions.NEWEST_KUBERNETES).digest)
+    return (built or builder.go.build(recipe.kubectl())) / "bin" / "kubectl"
+
+
 def _provide(builder: Builder, address: str, workload: Workload) -> bool:
     """Push an image under all its names, unless it is there already."""
     if _stored(builder, workload):
         return False
     reference = _build(builder, workload)
-    digest = _digest(builder, workload)
+    # That of what was built: a checkout may have changed meanwhile.
+    digest = reference.rpartition(":")[2]
     repositories = dict.fromkeys(mirrorplan.repository_and_tag(name)[0] for name in workload.names)
     # The tag that says "whole" goes last.
     names = [*workload.names, *(f"{repository}:{digest}" for repository in reversed(repositories))]

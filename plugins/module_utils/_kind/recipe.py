@@ -285,6 +285,10 @@ class Workload:
     go_instead: tuple[str, ...] = ()  #: "module@version" taken in another version than is asked for
     go_files: tuple[str, ...] = ()  #: "module@version/path" of files that the Containerfile copies
     wheels: tuple[str, ...] = ()  #: "name==version" of PyPI that the Containerfile unpacks
+    suite: tuple[
+        str, ...
+    ] = ()  #: extras of the repository's own Python package, which the Containerfile installs
+    kubectl: bool = False  #: whether the Containerfile copies one
     only_by_name: bool = False  #: too long in the making for a cluster that asks for all images
 
 
@@ -304,6 +308,8 @@ GO_MODULES_LABEL = "org.podpatterns.go.modules"
 GO_INSTEAD_LABEL = "org.podpatterns.go.instead"
 GO_FILES_LABEL = "org.podpatterns.go.files"
 WHEELS_LABEL = "org.podpatterns.wheels"
+SUITE_LABEL = "org.podpatterns.suite"
+KUBECTL_LABEL = "org.podpatterns.kubectl"
 ONLY_BY_NAME_LABEL = "org.podpatterns.only-by-name"
 
 
@@ -330,5 +336,7 @@ def workload(folder: str, containerfile: str) -> Workload:
         go_instead=words(GO_INSTEAD_LABEL),
         go_files=words(GO_FILES_LABEL),
         wheels=words(WHEELS_LABEL),
+        suite=words(SUITE_LABEL),
+        kubectl=labels.get(KUBECTL_LABEL) == "true",
         only_by_name=labels.get(ONLY_BY_NAME_LABEL) == "true",
     )

@@ -26,6 +26,8 @@ class EngineChoice:
 class NodeSettings:
     fail_cgroup_v1: bool | None  #: None leaves the kubelet's default
     restrict_oom_score_adj: bool
+    #: Whether kubelet and runtime are to make cgroups themselves rather than ask the node's systemd.
+    cgroupfs: bool
 
 
 def choose_engine(wanted: str, host: HostFacts) -> EngineChoice:
@@ -79,4 +81,6 @@ def node_settings(host: HostFacts, kubernetes_version: str) -> NodeSettings:
     return NodeSettings(
         fail_cgroup_v1=False if refused else None,
         restrict_oom_score_adj=not host.can_raise_resources,
+        # There systemd keeps a dozen hierarchies, which took a third of the processor wherever Pods come and go.
+        cgroupfs=host.cgroup_version == 1,
     )

@@ -16,12 +16,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._kind.kindconfig 
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._kind.settings import NodeSettings
 
+ORDINARY = NodeSettings(fail_cgroup_v1=None, restrict_oom_score_adj=False, cgroupfs=False)
 PLAIN = Shape(
     name="dev",
     kubernetes_version="1.36.3",
     image="docker.io/kindest/node:v1.36.3",
     workers=0,
-    settings=NodeSettings(fail_cgroup_v1=None, restrict_oom_score_adj=False),
+    settings=ORDINARY,
     image_tags={},
 )
 
@@ -53,16 +54,28 @@ def test_a_published_image_on_an_ordinary_host_gets_no_kubeadm_patch() -> None:
 
 
 def test_the_kubelet_is_told_about_cgroup_v1_where_the_host_needs_it() -> None:
-    shape = replace(PLAIN, settings=NodeSettings(fail_cgroup_v1=False, restrict_oom_score_adj=False))
+    shape = replace(PLAIN, settings=replace(ORDINARY, fail_cgroup_v1=False))
     (patch,) = config(shape)["kubeadmConfigPatches"]
     assert json.loads(patch) == {"kind": "KubeletConfiguration", "failCgroupV1": False}
 
 
 def test_containerd_is_told_about_oom_scores_where_the_host_needs_it() -> None:
-    shape = replace(PLAIN, settings=NodeSettings(fail_cgroup_v1=None, restrict_oom_score_adj=True))
+    shape = replace(PLAIN, settings=replace(ORDINARY, restrict_oom_score_adj=True))
     patches = config(shape)["containerdConfigPatches"]
     assert any("restrict_oom_score_adj = true" in patch for patch in patches)
     assert not any("restrict_oom_score_adj" in patch for patch in config(PLAIN)["containerdConfigPatches"])
+
+
+@pytest.mark.parametrize("own_node_image", [True, False])
+def test_kubelet_and_containerd_make_cgroups_themselves_only_where_both_are_known(
+    own_node_image: bool,
+) -> None:
+    shape = replace(PLAIN, settings=replace(ORDINARY, cgroupfs=True), own_node_image=own_node_image)
+    told = config(shape)
+    assert any("cgroupDriver" in patch for patch in told["kubeadmConfigPatches"]) is own_node_image
+    assert (
+        any("SystemdCgroup = false" in patch for patch in told["containerdConfigPatches"]) is own_node_image
+    )
 
 
 def test_kubeadm_is_told_the_true_tags_of_an_image_that_was_built() -> None:

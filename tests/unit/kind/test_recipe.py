@@ -169,6 +169,15 @@ def test_a_program_of_our_own_is_built_from_the_modules_that_its_image_names() -
     assert build.digest != recipe.own_program("x", described.go_modules, {"main.go": "package x\n"}).digest
 
 
+def test_an_image_may_have_the_repositorys_own_package_and_a_kubectl() -> None:
+    text = (
+        'LABEL org.podpatterns.names="docker.io/x/x:1" org.opencontainers.image.description="x"\n'
+        'LABEL org.podpatterns.suite="looks roles"\nLABEL org.podpatterns.kubectl="true"\n'
+    )
+    described = recipe.workload("x", text)
+    assert (described.suite, described.kubectl) == (("looks", "roles"), True)
+
+
 @pytest.mark.parametrize(
     ("output", "module"),
     [

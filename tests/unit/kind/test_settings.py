@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.podpatterns.core.plugins.module_utils._kind.errors import KindClusterError
 from ansible_collections.podpatterns.core.plugins.module_utils._kind.facts import UNLIMITED, HostFacts
 from ansible_collections.podpatterns.core.plugins.module_utils._kind.settings import (
+    NodeSettings,
     choose_engine,
     containers_conf,
     node_settings,
@@ -47,21 +48,20 @@ def test_podman_gets_only_the_settings_that_the_host_needs(host: HostFacts, text
 
 
 @pytest.mark.parametrize(
-    ("host", "version", "fail_cgroup_v1", "restrict_oom"),
+    ("host", "version", "wanted"),
     [
-        (ORDINARY, "1.36.3", None, False),
-        (RESTRICTED, "1.36.3", False, True),
-        (RESTRICTED, "1.35.4", False, True),
-        (RESTRICTED, "1.34.4", None, True),
-        (replace(RESTRICTED, cgroup_version=2), "1.36.3", None, True),
-        (replace(ORDINARY, cgroup_version=1), "1.36.3", False, False),
+        (ORDINARY, "1.36.3", NodeSettings(None, False, False)),
+        (RESTRICTED, "1.36.3", NodeSettings(False, True, True)),
+        (RESTRICTED, "1.35.4", NodeSettings(False, True, True)),
+        (RESTRICTED, "1.34.4", NodeSettings(None, True, True)),
+        (replace(RESTRICTED, cgroup_version=2), "1.36.3", NodeSettings(None, True, False)),
+        (replace(ORDINARY, cgroup_version=1), "1.36.3", NodeSettings(False, False, True)),
     ],
 )
-def test_the_kubelet_gets_only_the_settings_that_the_host_needs(
-    host: HostFacts, version: str, fail_cgroup_v1: bool | None, restrict_oom: bool
+def test_a_node_gets_only_the_settings_that_the_host_needs(
+    host: HostFacts, version: str, wanted: NodeSettings
 ) -> None:
-    settings = node_settings(host, version)
-    assert (settings.fail_cgroup_v1, settings.restrict_oom_score_adj) == (fail_cgroup_v1, restrict_oom)
+    assert node_settings(host, version) == wanted
 
 
 @pytest.mark.parametrize(
