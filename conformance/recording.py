@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,6 @@ except ImportError:  # check_directory() says so before the run
 
 ENTRY = pytest.StashKey[Entry]()
 DRAWINGS = pytest.StashKey[list[str]]()
-# Evidence comes in any order; reports keep to the catalogue's, those of the project's own areas last.
 PLACES = {name: place for place, name in enumerate(ALL_IDS)}
 # Under this name a report carries what was noted, and a worker's last word the figures.
 CARRIED = "conformance"
@@ -34,7 +33,7 @@ def note(item: pytest.Item, entry: Entry, found: Judgement | None = None) -> Non
     """Keep what is known of the behaviour by now, with the judgement on its scene where there is one."""
     item.stash[ENTRY] = judged(entry, found) if found else entry
     if found is not None:
-        item.stash[DRAWINGS] = [svg(one, standalone=False) for one in found.life.timelines]
+        item.stash[DRAWINGS] = [svg(one) for one in found.life.timelines]
 
 
 def note_failure(item: pytest.Item, error: str) -> None:
@@ -68,6 +67,11 @@ def check_directory(directory: Path | None) -> None:
         ) from error
 
 
+def in_place(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Evidence comes in any order; reports keep to the catalogue's, those of the project's own areas last."""
+    return tuple(sorted(entries, key=lambda entry: PLACES.get(entry.id, len(PLACES))))
+
+
 class Recorder:
     """The run as it grows. options: those that a reader of the report must know."""
 
@@ -78,7 +82,7 @@ class Recorder:
         self.version = ""
         self.figures: list[Figures] = []
         self._entries: dict[str, Entry] = {}
-        self._drawings: dict[str, Sequence[str]] = {}
+        self.drawings: dict[str, Sequence[str]] = {}
 
     @property
     def run(self) -> Run:
@@ -86,8 +90,7 @@ class Recorder:
         started = self.started.isoformat(timespec="seconds").replace("+00:00", "Z")
         # Of a run that was interrupted some twins may be known, and not the promise.
         told = [entry for entry in self._entries.values() if entry.findings or entry.reason]
-        entries = sorted(told, key=lambda entry: PLACES.get(entry.id, len(PLACES)))
-        return Run(started, self.version, self.options, joined(self.figures), tuple(entries))
+        return Run(started, self.version, self.options, joined(self.figures), in_place(told))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test noted."""
@@ -103,7 +106,7 @@ class Recorder:
             entry = known
         self._entries[entry.id] = replace(entry, twin=twin)
         if drawings:
-            self._drawings[entry.id] = drawings
+            self.drawings[entry.id] = drawings
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -130,16 +133,20 @@ class Recorder:
 
     def write(self, directory: Path) -> list[Path]:
         """The reports of the run, one file each."""
-        run = self.run
-        makers: dict[str, Callable[[], str]] = {
-            "report.json": lambda: json.dumps(as_data(run), indent=1) + "\n",
-            "report.html": lambda: html.page(run, self._drawings),
-            "report.md": lambda: summary.markdown(run),
-            "metrics.txt": lambda: metrics(run),
-        }
-        for name, make in makers.items():
-            (directory / name).write_text(make(), encoding="utf-8")
-        return [directory / name for name in makers]
+        return write_reports(directory, self.run, self.drawings)
+
+
+def write_reports(directory: Path, run: Run, drawings: html.Drawings) -> list[Path]:
+    """Every report of a run, one file each, but for that of JUnit; drawings: those of the behaviours' Pods by id."""
+    makers: dict[str, Callable[[], str]] = {
+        "report.json": lambda: json.dumps(as_data(run), indent=1) + "\n",
+        "report.html": lambda: html.page(run, drawings),
+        "report.md": lambda: summary.markdown(run),
+        "metrics.txt": lambda: metrics(run),
+    }
+    for name, make in makers.items():
+        (directory / name).write_text(make(), encoding="utf-8")
+    return [directory / name for name in makers]
 
 
 def _says_more(one: Entry, known: Entry) -> bool:

@@ -33,7 +33,8 @@ options:
     default: []
   report:
     description:
-      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
-        and when. It does not count as a change, and check mode writes none.
+      - Path of a file to write, on the host that the module runs on, with a drawing of what every container did and
+        when; an SVG where the path ends in C(.svg), else an HTML page.
+      - It does not count as a change, and check mode writes none.
     type: path
 """

@@ -49,12 +49,13 @@ def failure_text(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def html_report(outcome: Outcome) -> str:
-    """Every timeline of the outcome as one self-contained page."""
-    from ._lifecycle.page import page  # only here: see _run on what an import costs
+def as_report(outcome: Outcome, path: str) -> str:
+    """Every timeline of the outcome: drawings alone for a path that ends in .svg, else a self-contained page."""
+    from ._lifecycle.drawing import sheet  # only here: see _run on what an import costs
+    from ._lifecycle.page import page
 
     timelines = [timeline for one in outcome.results for timeline in one.timelines]
-    return page(timelines, "What every container did")
+    return sheet(timelines) if path.endswith(".svg") else page(timelines, "What every container did")
 
 
 def as_information(outcome: Outcome) -> dict[str, Any]:

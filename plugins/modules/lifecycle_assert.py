@@ -134,7 +134,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition i
 from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._result import (
     as_judgement,
-    html_report,
+    as_report,
     refutation,
     sayable,
 )
@@ -158,7 +158,7 @@ def main() -> None:
     for warning in outcome.warnings:
         module.warn(warning)
     if params["report"] and not module.check_mode:
-        write_report(module, params["report"], html_report(outcome))
+        write_report(module, params["report"], as_report(outcome, params["report"]))
     timelines = [timeline for one in outcome.results for timeline in one.timelines]
     if not timelines:
         module.fail_json(

@@ -106,8 +106,9 @@ options:
     default: 10
   report:
     description:
-      - Path of an HTML file to write, on the host that the module runs on, with a drawing of what every container did
-        and when. It is written when the task fails, too; it does not count as a change.
+      - Path of a file to write, on the host that the module runs on, with a drawing of what every container did and
+        when; an SVG where the path ends in C(.svg), else an HTML page.
+      - It is written when the task fails, too; it does not count as a change.
     type: path
 extends_documentation_fragment:
   - podpatterns.core.auth
@@ -311,9 +312,9 @@ from ansible_collections.podpatterns.core.plugins.module_utils._patterns.fragmen
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.definition import BadDefinition, parse
 from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._result import (
+    as_report,
     as_result,
     failure_text,
-    html_report,
     sayable,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
@@ -346,7 +347,7 @@ def main() -> None:
         "invocation": {"module_args": sayable(params)},
     }
     if params["report"] and not module.check_mode:
-        write_report(module, params["report"], html_report(outcome))
+        write_report(module, params["report"], as_report(outcome, params["report"]))
     for warning in outcome.warnings:
         module.warn(warning)
     if outcome.message is not None:

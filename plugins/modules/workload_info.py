@@ -77,7 +77,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 from ansible_collections.podpatterns.core.plugins.module_utils._report import write_report
 from ansible_collections.podpatterns.core.plugins.module_utils._result import (
     as_information,
-    html_report,
+    as_report,
     sayable,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._run import look, with_first_lines
@@ -99,7 +99,7 @@ def main() -> None:
     for warning in outcome.warnings:
         module.warn(warning)
     if params["report"] and not module.check_mode:
-        write_report(module, params["report"], html_report(outcome))
+        write_report(module, params["report"], as_report(outcome, params["report"]))
     module.exit_json(**as_information(outcome), api_calls=api.calls, **said)
 
 

@@ -7,7 +7,7 @@ Self-contained: no script, no font, no reference to anything outside. Colours fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -40,6 +40,9 @@ STYLE = """
 .pt .mark{stroke:var(--ink);stroke-width:1.5;fill:var(--paper)}
 .pt .mark.worry{stroke:var(--bad);fill:none;stroke-width:2}.pt .run{stroke:var(--soft);stroke-dasharray:2 2}
 """.strip()
+
+# A page has a paper of its own.
+_SHEET_STYLE = ".pt .sheet{fill:var(--paper)}"
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,41 @@ class _Canvas:
         return _TOP + row * self.row + (self.row - _BAR) - _STRIP
 
 
-def svg(timeline: Timeline, width: int = WIDE, *, standalone: bool = True) -> str:
-    """The drawing as one SVG element. standalone: with its own style, to be kept as a file."""
+def sheet(timelines: Sequence[Timeline], width: int = WIDE) -> str:
+    """The drawings of all Pods one below the other, with their style: an SVG that is a file of its own."""
+    canvases = [_canvas(timeline, width) for timeline in timelines]
+    tops = [sum(canvas.height for canvas in canvases[:number]) for number in range(len(canvases) + 1)]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {tops[-1]}" width="{width}"'
+            f' height="{tops[-1]}">',
+            f"<style>{STYLE}\n{_SHEET_STYLE}</style>",
+            '<g class="pt"><rect class="sheet" width="100%" height="100%"/></g>',
+            *(svg(timeline, width, top) for timeline, top in zip(timelines, tops[:-1], strict=True)),
+            "</svg>\n",
+        ]
+    )
+
+
+def svg(timeline: Timeline, width: int = WIDE, top: int = 0) -> str:
+    """The drawing of one Pod as an SVG element, for a page or a sheet that has the style. top: where it begins."""
     pod = timeline.pod
-    canvas = _Canvas(width, span(timeline), len(pod.containers))
+    canvas = _canvas(timeline, width)
     name = escape(f"Pod {pod.namespace}/{pod.name}")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="pt" viewBox="0 0 {width} {canvas.height}" width="{width}"'
-        f' height="{canvas.height}" role="group" aria-label="Timeline of {name}">',
-        f"<style>{STYLE}</style>" if standalone else "",
+        f' height="{canvas.height}" y="{top}" role="group" aria-label="Timeline of {name}">',
         f'<text x="4" y="18" font-weight="600">{name}</text>',
         *_grid(canvas),
     ]
     for row, container in enumerate(pod.containers):
         parts += _row(canvas, row, container, timeline)
     parts += _marks(canvas, timeline)
-    return "\n".join([*(part for part in parts if part), "</svg>"])
+    return "\n".join([*parts, "</svg>"])
+
+
+def _canvas(timeline: Timeline, width: int) -> _Canvas:
+    return _Canvas(width, span(timeline), len(timeline.pod.containers))
 
 
 def span(timeline: Timeline) -> float:

@@ -59,8 +59,8 @@ def _section(timeline: Timeline) -> str:
     headings = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
     return f"""<section>
 <h2>{escape(pod.namespace)}/{escape(pod.name)}{node}: {escape(state)}</h2>
-<figure class="wide">{svg(timeline, WIDE, standalone=False)}</figure>
-<figure class="narrow">{svg(timeline, NARROW, standalone=False)}</figure>
+<figure class="wide">{svg(timeline, WIDE)}</figure>
+<figure class="narrow">{svg(timeline, NARROW)}</figure>
 <details><summary>The same as a table</summary>
 <div class="scroll"><table><thead><tr>{headings}</tr></thead><tbody>
 {rows}
