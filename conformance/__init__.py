@@ -14,5 +14,7 @@ plugin      pytest: options, collecting, running, verdicts; workers for pytest-x
 record      what a run found, as data; recording gathers it, reports/ and reporting put it into words
 catalogue   the ids of all behaviours that the project knows of; unproven has those that nothing asserts
 compare     what differs between runs
+in_cluster  the suite in a Pod of the cluster: a shard of a Job, or a plugin of Sonobuoy; gather makes one run of all
+            shards, whose reports go through logs as shards has it
 test_*      one file an area: its behaviours, each with the wrong twin that its check must catch
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,15 @@ import pytest
 
 def main() -> int:
     """Run it and return its exit code."""
-    plugins = ["-p", "conformance.plugin"]
+    return run_suite(sys.argv[1:])
+
+
+def run_suite(arguments: Sequence[str], plugins: Sequence[object] = ()) -> int:
+    """Run it with these arguments, and objects as further plugins of pytest; its exit code."""
+    own = ["-p", "conformance.plugin"]
     # Else pytest takes the place of a kubeconfig that is named for the root of all.
     settings = [f"--rootdir={Path.cwd()}", "-o", "junit_family=xunit1"]
-    return pytest.main([*plugins, *settings, "--pyargs", "conformance", *sys.argv[1:]])
+    return pytest.main([*own, *settings, "--pyargs", "conformance", *arguments], list(plugins))
 
 
 if __name__ == "__main__":

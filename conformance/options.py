@@ -42,6 +42,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--shard", type=_shard, default=WHOLE, metavar="I/N", help="judge the I-th of N equal shares alone"
     )
     group.addoption(
+        "--sharing",
+        type=_runs,
+        default=1,
+        metavar="N",
+        help="N runs are on the cluster at once, such as those of N shards, so take the N-th part of its room"
+        " (default: 1)",
+    )
+    group.addoption(
         "--run-id",
         type=_run_id,
         metavar="ID",
@@ -81,8 +89,16 @@ def _run_id(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= 10_000:
-        raise pytest.UsageError(f"--pods is {text!r}; give a number from 1 to 10000")
+    return _number("--pods", text, 10_000)
+
+
+def _runs(text: str) -> int:
+    return _number("--sharing", text, 1000)
+
+
+def _number(option: str, text: str, most: int) -> int:
+    if not text.isdigit() or not 0 < int(text) <= most:
+        raise pytest.UsageError(f"{option} is {text!r}; give a number from 1 to {most}")
     return int(text)
 
 

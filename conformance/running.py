@@ -212,7 +212,7 @@ def _run_test(session: pytest.Session, item: pytest.Item, more: bool) -> None:
 def lacking(config: pytest.Config, lab: Lab, behaviour: Behaviour) -> str:
     """What keeps the behaviour from being judged here; empty where nothing does."""
     if behaviour.disruptive and worker_count(config) > 1:
-        return "it would disturb the other workers; judge it in a run without -n"
+        return "it would disturb what runs beside it; judge it in a run without -n and --sharing"
     return lab.unmet(behaviour.needs)
 
 

@@ -7,7 +7,6 @@ one that does something else.
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,8 +24,9 @@ from conformance.claims import (
     the,
     whenever,
 )
-from conformance.plays import task
+from conformance.plays import FILES, task
 from conformance.pods import (
+    HASTY,
     NOBODY,
     SPEAKER,
     Look,
@@ -43,9 +43,6 @@ from conformance.pods import (
 )
 from conformance.registry import SEED, Area, Behaviour
 from conformance.verdicts import catch, hold
-
-FILES = Path(__file__).resolve().parent.parent / "playbooks" / "files"
-HASTY = [value("PATIENCE", "3")]
 
 
 def service(name: str, port: int) -> Manifest:

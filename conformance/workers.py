@@ -35,9 +35,10 @@ def worker_shard(config: pytest.Config, whole: Shard) -> Shard:
 
 
 def worker_count(config: pytest.Config) -> int:
-    """How many processes share the cluster's room."""
+    """How many processes share the cluster's room: workers of this run, and runs beside it."""
     given: dict[str, Any] = getattr(config, "workerinput", {})
-    return int(given["workercount"]) if given.get(SHARDED) else 1
+    runs: int = config.getoption("sharing")
+    return runs * (int(given["workercount"]) if given.get(SHARDED) else 1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -78,3 +78,10 @@ def _told(entry: Entry) -> Iterator[str]:
         yield f"  - {entry.reason}"
     if entry.verdict not in (NOT_APPLICABLE, Verdict.CONFORMS.value):
         yield from (f"  - {answer}: {evidence}" for answer, evidence in entry.findings if answer != "yes")
+
+
+def gist(run: Run) -> str:
+    """The counts in one line, with why some could not be judged, each reason once."""
+    unjudged = (entry for entry in run.entries if entry.verdict == Verdict.UNJUDGED.value)
+    reasons = dict.fromkeys(entry.reason for entry in unjudged if entry.reason)
+    return "; ".join([f"Kubernetes {run.version}: {counts(run)}", *reasons])

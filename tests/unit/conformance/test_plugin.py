@@ -178,6 +178,7 @@ def test_the_junit_report_has_behaviour_area_source_and_verdict(suite: Suite) ->
         ),
         (["--kubeconfig", "/no/such/file"], "kubeconfig names '/no/such/file', which does not exist"),
         (["--context", "two"], "context is 'two', but kubeconfig"),
+        (["--sharing", "0"], "--sharing is '0'; give a number from 1 to 1000"),
         (["--timeout-factor", "slow"], "--timeout-factor is 'slow'; give a number above 0"),
         (["--timeout-factor", "-1"], "--timeout-factor is '-1'; give a number above 0"),
     ],

@@ -46,7 +46,8 @@ def resource(manifest: dict[str, Any]) -> tuple[str, str]:
 
 def wanted(scene: Scene) -> Iterator[tuple[str, str, str]]:
     applied = [deed.manifest for deed in scene.deeds if isinstance(deed, Apply)]
-    for manifest in (*scene.manifests, *scene.then, *scene.rules, *applied):
+    played = [manifest for task in scene.play for manifest in task.definition]
+    for manifest in (*scene.manifests, *scene.then, *scene.rules, *applied, *played):
         group, plural = resource(dict(manifest))
         yield from ((group, plural, verb) for verb in (("create",) if scene.dry else OF_OBJECTS))
     if scene.looks_inside:
