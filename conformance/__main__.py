@@ -19,6 +19,8 @@ def run_suite(arguments: Sequence[str], plugins: Sequence[object] = ()) -> int:
     own = ["-p", "conformance.plugin"]
     # Else pytest takes the place of a kubeconfig that is named for the root of all.
     settings = [f"--rootdir={Path.cwd()}", "-o", "junit_family=xunit1"]
+    # Whoever calls this has imported the package already, and none of its modules asserts anything.
+    settings += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return pytest.main([*own, *settings, "--pyargs", "conformance", *arguments], list(plugins))
 
 

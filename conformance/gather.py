@@ -170,7 +170,7 @@ def _code(run: Run) -> int:
     verdicts = {entry.verdict for entry in run.entries}
     if Verdict.DEVIATES.value in verdicts or any(entry.twin_slips for entry in run.entries):
         return DEVIATES
-    return UNJUDGED if Verdict.UNJUDGED.value in verdicts else 0
+    return UNJUDGED if Verdict.UNJUDGED.value in verdicts or not verdicts else 0
 
 
 if __name__ == "__main__":

@@ -84,4 +84,6 @@ def gist(run: Run) -> str:
     """The counts in one line, with why some could not be judged, each reason once."""
     unjudged = (entry for entry in run.entries if entry.verdict == Verdict.UNJUDGED.value)
     reasons = dict.fromkeys(entry.reason for entry in unjudged if entry.reason)
+    if not run.entries:
+        return "nothing was judged"
     return "; ".join([f"Kubernetes {run.version}: {counts(run)}", *reasons])
