@@ -27,6 +27,7 @@ from conformance.pods import (
     RESIZE_OF_INITS,
     RESTARTS_OF_ALL,
     ROLES,
+    RULES_OF_SIDECARS,
     SLEEP_HOOKS,
     Manifest,
     app,
@@ -38,7 +39,8 @@ from conformance.pods import (
 
 FILE_KEY = {"volumeName": "files", "path": "env", "key": "GREETING"}
 RESIZED = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
-RESTART_ALL = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}
+ON_EXIT = {"exitCodes": {"operator": "In", "values": [42]}}
+RESTART_ALL, RESTART_ONE = {"action": "RestartAllContainers", **ON_EXIT}, {"action": "Restart", **ON_EXIT}
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -122,6 +124,10 @@ NEEDS: dict[str, Callable[[Api], str]] = {
     RESIZE_OF_INITS: KeptField(
         pod("asks-for-resize-of-inits", init("early", resizePolicy=RESIZED), app("main")),
         ("spec", "initContainers", 0, "resizePolicy"),
+    ).unmet,
+    RULES_OF_SIDECARS: KeptField(
+        pod("asks-for-rules-of-sidecars", sidecar("helper", restartPolicyRules=[RESTART_ONE]), app("main")),
+        ("spec", "initContainers", 0, "restartPolicyRules", 0),
     ).unmet,
     RESTARTS_OF_ALL: KeptField(
         pod("asks-for-restarts-of-all", app("main", restartPolicy="Never", restartPolicyRules=[RESTART_ALL])),

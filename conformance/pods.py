@@ -32,6 +32,7 @@ IMAGE_VOLUMES = "ImageVolume"
 DEFAULT_STORAGE = "default StorageClass"
 CONTAINER_POLICIES = "ContainerRestartRules"
 SLEEP_HOOKS = "PodLifecycleSleepActionAllowZero"
+RULES_OF_SIDECARS = "restart rules of sidecars"
 RESTARTS_OF_ALL = "RestartAllContainersOnContainerExits"
 ENV_FILES = "EnvFiles"
 POD_RESOURCES = "PodLevelResources"
@@ -218,6 +219,11 @@ class Scene:
             NATIVE_SIDECARS: any(one.role is Role.SIDECAR for spec in specs for one in containers(spec)),
             CONTAINER_POLICIES: any(_has_own_policy(one) for spec in specs for one in containers(spec)),
             ENV_FILES: any(_reads_a_file(one) for spec in specs for one in containers(spec)),
+            RULES_OF_SIDECARS: any(
+                one.role is Role.SIDECAR and "restartPolicyRules" in one.spec
+                for spec in specs
+                for one in containers(spec)
+            ),
             RESTARTS_OF_ALL: any(_restarts_all(one) for spec in specs for one in containers(spec)),
             SLEEP_HOOKS: any(_sleeps(one) for spec in specs for one in containers(spec)),
             IMAGE_VOLUMES: any("image" in one for spec in specs for one in spec.get("volumes", ())),

@@ -11,10 +11,10 @@ from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.answers import reads, value_at
-from conformance.claims import Judgement, looks, restarted, says, succeeded, the
+from conformance.claims import Judgement, Life, looks, restarted, says, succeeded, the
 from conformance.deeds import Deed, Patch, Until, UntilListed
-from conformance.pods import Scene, Speaker, app, init, pod, resident, scene, sidecar, value
-from conformance.registry import NODE_TESTS, RESIZE_DOCS, Area, Behaviour
+from conformance.pods import RESIZE_OF_INITS, Scene, Speaker, app, init, pod, resident, scene, sidecar, value
+from conformance.registry import NODE_TESTS, RESIZE_DOCS, Area, Behaviour, Sign
 from conformance.verdicts import catch, hold
 
 KEP_1287 = "KEP-1287, In-place Update of Pod Resources"
@@ -101,6 +101,13 @@ def while_init_runs(name: str, early: Speaker, *deeds: Deed) -> Scene:
     return scene(pod(name, early, app("main")), deeds=(runs, *deeds, done))
 
 
+def _immutable(life: Life) -> str:
+    """What the server says to the resize, where it takes an init container's resources for unchangeable."""
+    return (
+        life.shortfall if "resources for non-sidecar init containers are immutable" in life.shortfall else ""
+    )
+
+
 AREA = Area(
     "resize",
     (
@@ -145,6 +152,8 @@ AREA = Area(
             twin=while_init_runs(
                 "init-as-before", init("early", *TELLS, env=[value("PATIENCE", "1")], **sized())
             ),
+            # Such a server keeps an init container's resizePolicy, for all that.
+            sign=Sign(RESIZE_OF_INITS, _immutable),
         ),
         Behaviour(
             "resize-qos-immutable",
