@@ -79,7 +79,7 @@ class Parts:
         venvs = _ends()
         if len(venvs) == 1:
             self.note = "no newer Python here: the newest versions for this one are those of unit"
-        return self.run.together([_units(venv) for venv in venvs])
+        return self.run.together([_units(venv, len(venvs)) for venv in venvs], at_once=len(venvs))
 
     def sanity(self) -> bool:
         """the built artefact: its content, documentation, playbooks and ansible-test sanity"""
@@ -146,9 +146,13 @@ def _ends() -> list[Path]:
     return [environment("oldest"), *(environment("newest", python) for python in other_pythons().values())]
 
 
-def _units(venv: Path) -> Step:
+def _units(venv: Path, at_once: int) -> Step:
+    """The unit tests in an environment, beside those of others; all of them together keep the cores busy."""
     title = f"unit tests, {venv.name.rpartition('-')[0]}"
-    return Step(title, [str(venv / "bin" / "pytest"), "tests/unit", "--numprocesses", "2", "--quiet"])
+    workers = (os.cpu_count() or 1) // at_once
+    # A worker collects every test for itself: one alone would cost that for nothing.
+    processes = str(workers) if workers > 1 else "0"
+    return Step(title, [str(venv / "bin" / "pytest"), "tests/unit", "--numprocesses", processes, "--quiet"])
 
 
 def main() -> int:
