@@ -8,10 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .lab import Lab, Space
+
+# Files whose tests share what is dear to make, or would be in each other's way: each stays on one worker.
+TOGETHER = ("test_asserting.py", "test_in_cluster.py", "test_injection.py", "test_installed.py")
+# The suite is in a hurry where it judges a broken cluster: so many of these at once, however many workers there are.
+HURRIED, LANES = "test_broken_clusters.py", 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +33,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long ones first: of several workers none is left alone with one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each test goes to the worker that is free, but for those that stay together.
+
+    Groups of pytest-xdist's own would say the same, but 3.8 marks them in what pytest 9.2 does not look at any more.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # who runs one test needs no pytest-xdist
+
+    lanes: dict[str, int] = {}
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = Path(nodeid.partition("::")[0]).name
+            if name == HURRIED:
+                return f"{name} {lanes.setdefault(nodeid, len(lanes) % LANES)}"
+            return name if name in TOGETHER else nodeid
+
+    config.option.loadscopereorder = False  # the order above is meant
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

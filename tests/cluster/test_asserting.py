@@ -9,9 +9,8 @@ import pytest
 
 from .lab import STAY, Lab, Space, container
 
-# All of them look at one Pod: on one worker it is deployed once.
-pytestmark = pytest.mark.xdist_group("asserting")
 TASK = "podpatterns.core.lifecycle_assert"
+
 
 SHARES = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 # Both outlast the second in which they start, so that no stamp of whole seconds hides that they ran.

@@ -15,8 +15,6 @@ from tests.awaiting import await_that
 
 from .lab import PATIENCE, Lab, Space, container, pod
 
-# The cluster has one set of API groups: two workers would make and take away the same at once.
-pytestmark = pytest.mark.xdist_group("injection")
 ISTIO = "networking.istio.io"
 
 
