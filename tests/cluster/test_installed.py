@@ -12,8 +12,6 @@ import pytest
 
 from .lab import ROOT, Lab
 
-# One installation serves them all, on one worker.
-pytestmark = pytest.mark.xdist_group("installed")
 MINUTES = 15
 
 # A suite of somebody else's, who has a Pod to test.
