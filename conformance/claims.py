@@ -404,6 +404,10 @@ def _answered(wanted: str, test: Callable[[list[str]], bool]) -> Claim:
 Test = Callable[[PodFacts], bool]
 
 
+# The reason that a kubelet gives for an end that it could not find out about.
+LOST = "ContainerStatusUnknown"
+
+
 def the(container: str, test: Callable[[ContainerFacts], bool]) -> Test:
     """A test of a Pod by one of its containers; a Pod without it fails the test."""
     return lambda pod: any(one.name == container and test(one) for one in pod.containers)
@@ -420,13 +424,28 @@ def succeeded(container: str) -> Claim:
 
 
 def exited(container: str, code: int) -> Claim:
-    """The container's last state is an end with this exit code."""
-    return _last(
+    """The container's last state is an end with this exit code; no telling where the kubelet has lost its end."""
+    wanted = f"ended with exit code {code}"
+    kept = _last(
         container,
-        f"ended with exit code {code}",
+        wanted,
         lambda facts: facts.state == "terminated" and facts.exit_code == code,
         lambda facts: facts.exit_code,
     )
+
+    def claim(life: Life) -> Finding:
+        facts = life.facts(container)
+        if facts is not None and _end_is_lost(facts):
+            return Finding(Order.TIE, f"{container} {wanted}: how it ended is lost, {LOST}")
+        return kept(life)
+
+    return claim
+
+
+def _end_is_lost(facts: ContainerFacts) -> bool:
+    if facts.state == "waiting":
+        return facts.last is not None and facts.last.reason == LOST
+    return facts.state == "terminated" and facts.reason == LOST
 
 
 def runs(container: str) -> Claim:

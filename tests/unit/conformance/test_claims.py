@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts, Termination
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from conformance import claims
 from conformance.claims import (
@@ -194,3 +195,24 @@ def test_two_that_differ_must_both_have_said_something(
 )
 def test_a_log_that_was_read_last_has_its_end(life: MakeLife, log: str, answer: Order) -> None:
     assert claims.said_its_end("one")(life(one=log)).answer is answer
+
+
+LOST = Termination(137, "ContainerStatusUnknown", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "answer"),
+    [
+        ({"state": "terminated", "exit_code": 3}, YES),
+        ({"state": "terminated", "exit_code": 4, "last": LOST}, NO),
+        ({"state": "terminated", "exit_code": 137, "reason": LOST.reason}, TIE),
+        ({"state": "waiting", "exit_code": None, "last": LOST}, TIE),
+        ({"state": "running", "exit_code": None, "last": LOST}, NO),
+    ],
+)
+def test_an_end_that_the_kubelet_has_lost_is_no_telling(
+    life: MakeLife, state: dict[str, Any], answer: Order
+) -> None:
+    (facts,) = life(one="x").timelines[0].pod.containers
+    lived = life(replace(PENDING, phase="Failed", containers=(replace(facts, **state),)), one="x")
+    assert claims.exited("one", 3)(lived).answer is answer
