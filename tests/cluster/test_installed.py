@@ -82,6 +82,15 @@ def test_the_suite_is_a_command(python: Path, tmp_path: Path, lab: Lab) -> None:
     assert "2 conforms" in done.stdout
 
 
+def test_roles_are_not_applicable_where_ansible_is_not_installed(
+    python: Path, tmp_path: Path, lab: Lab
+) -> None:
+    chosen = ("--behaviour", "roles-wait-for", "-rs")
+    done = _run(python, tmp_path, "conformance", "--kubeconfig", str(lab.kubeconfig), *chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Ansible is needed, but ansible-playbook is not installed beside this Python" in done.stdout
+
+
 def test_the_version_is_the_collections(python: Path, tmp_path: Path) -> None:
     done = _run(python, tmp_path, "pip", "show", "podpatterns-conformance")
     version = re.search(r"^version: (.+)$", (ROOT / "galaxy.yml").read_text(), re.MULTILINE)
