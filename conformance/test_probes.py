@@ -71,6 +71,9 @@ from conformance.verdicts import catch, hold
 # While a Pod stops, a probe that is a command is cancelled before it runs. What had freed 1.36 of it was taken back in
 # 1.36.3.
 COMMANDS_CANCELLED = (KnownBug(140881, ">=1.35,<1.36"), KnownBug(140881, ">=1.36.3,<1.37"))
+# When a Pod began to stop, the liveness probes of its apps were ended, and those of its sidecars forgotten. Where
+# commands are cancelled as above, this does not show.
+SIDECARS_FORGOTTEN = (KnownBug(141766, ">=1.28,<1.38"),)
 
 
 def by_http(path: str, port: int = 8080, **settings: Any) -> dict[str, Any]:
@@ -663,6 +666,7 @@ AREA = Area(
                 restarted("helper", 0),
             ),
             twin=SIDECAR_LIVES,
+            known=SIDECARS_FORGOTTEN,
         ),
         Behaviour(
             "probe-dead-container-not-ready",
