@@ -79,13 +79,13 @@ def table(runs: Sequence[Run]) -> str:
 
 
 def page(runs: Sequence[Run]) -> str:
-    """What each run found in Markdown: how many behaviours have which verdict, then all that do not conform in all."""
+    """What each run found in Markdown: how many behaviours have which verdict, then all that do not conform in some."""
     told = list(reversed(VERDICTS))
     lines = [_row(("Kubernetes", "run of", "judged", *told)), _row(["---"] * 3 + ["---:"] * len(told))]
     for run in runs:
         counts = [str(run.counts[verdict]) for verdict in told]
         lines.append(_row((run.version, run.started[:10], str(len(run.entries)), *counts)))
-    found = [one for one in _side_by_side(runs) if set(one.verdicts) != {Verdict.CONFORMS.value}]
+    found = [one for one in _side_by_side(runs) if not set(one.verdicts) <= {Verdict.CONFORMS.value, ABSENT}]
     return "\n".join([*lines, *(("", *_rows(runs, found)) if found else ())])
 
 
