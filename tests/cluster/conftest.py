@@ -14,10 +14,15 @@ import pytest
 
 from .lab import Lab, Space
 
-# Files whose tests share what is dear to make, or would be in each other's way: each stays on one worker.
-TOGETHER = ("test_asserting.py", "test_in_cluster.py", "test_injection.py", "test_installed.py")
-# The suite is in a hurry where it judges a broken cluster: so many of these at once, however many workers there are.
-HURRIED, LANES = "test_broken_clusters.py", 2
+# Files whose tests share what is dear to make, or would be in each other's way: each stays on one worker. The suite is
+# in a hurry where it judges broken clusters: one at a time.
+TOGETHER = (
+    "test_asserting.py",
+    "test_broken_clusters.py",
+    "test_in_cluster.py",
+    "test_injection.py",
+    "test_installed.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,13 +48,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
     from xdist.scheduler import LoadScopeScheduling  # who runs one test needs no pytest-xdist
 
-    lanes: dict[str, int] = {}
-
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             name = Path(nodeid.partition("::")[0]).name
-            if name == HURRIED:
-                return f"{name} {lanes.setdefault(nodeid, len(lanes) % LANES)}"
             return name if name in TOGETHER else nodeid
 
     config.option.loadscopereorder = False  # the order above is meant
