@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -117,7 +118,14 @@ def test_a_sidecar_stays_until_it_gets_term_and_exits_0(sidecar: subprocess.Pope
     assert sidecar.wait(10) == 0
 
 
-ADDRESS = "127.0.0.1:18099"
+def free_address() -> str:
+    """An address of this process's own: the tests run in several environments at once."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+ADDRESS = free_address()
 
 
 @pytest.mark.skipif(shutil.which("busybox") is None, reason="serving takes a busybox, which is not on PATH")
