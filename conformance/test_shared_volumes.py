@@ -14,14 +14,12 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts 
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from conformance.claims import (
-    LOST,
     Claim,
     Finding,
     Judgement,
     Life,
     agree,
     always,
-    exited,
     lacks_image,
     once,
     restarted,
@@ -29,9 +27,9 @@ from conformance.claims import (
     says,
     succeeded,
     the,
-    whenever,
 )
 from conformance.deeds import Patch, Tell, Until
+from conformance.ending import ends
 from conformance.pods import (
     HASTY,
     Manifest,
@@ -369,13 +367,6 @@ def _evicted(life: Life) -> Finding:
     )
 
 
-def _told_to_end(life: Life) -> Finding:
-    """It exits 3 where it is told to end. Where the kubelet has lost how it ended, the eviction's word must do."""
-    found = exited("main", 3)(life)
-    lost = found.answer is Order.TIE and LOST in found.evidence
-    return replace(found, answer=_evicted(life).answer) if lost else found
-
-
 FILL = (f"dd if=/dev/zero of={DATA}/fill bs=1M count=4", "say filled")
 
 
@@ -620,19 +611,9 @@ AREA = Area(
             "A Pod that writes more to an emptyDir than its sizeLimit is evicted.",
             source=VOLUME_DOCS,
             since="1.25",
-            # Its status may lose the word Evicted, which the event has, too.
-            scene=_oversized("over-limit", resident("main", *FILL, at_term=("code=3",), **on("data")), "1Mi"),
-            shows=(
-                _told_to_end,
-                _evicted,
-                whenever(
-                    "main",
-                    "the Pod has ended",
-                    over,
-                    "it has failed",
-                    lambda pod: pod.phase == "Failed",
-                ),
-            ),
+            # Told to end it exits 0, if the kubelet does not lose how it ended: nothing but the eviction fails its Pod.
+            scene=_oversized("over-limit", resident("main", *FILL, **on("data")), "1Mi"),
+            shows=(ends("main", "Failed"), _evicted),
             twin=_oversized("within-limit", app("main", *FILL, **on("data")), "64Mi"),
         ),
         Behaviour(
