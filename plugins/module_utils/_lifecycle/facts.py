@@ -232,13 +232,19 @@ def _container(name: str, role: Role, retried: bool, entry: Mapping[str, Any]) -
         exit_code=detail.get("exitCode"),
         reason=detail.get("reason"),
         message=detail.get("message"),
-        started_at=detail.get("startedAt"),
+        started_at=_started_at(detail),
         finished_at=detail.get("finishedAt"),
         image=entry.get("image"),
         image_id=entry.get("imageID") or None,
         container_id=entry.get("containerID"),
         last=_termination(last_detail) if last_state == "terminated" else None,
     )
+
+
+def _started_at(detail: Mapping[str, Any]) -> str | None:
+    """When it started; a container that the runtime could not start has the beginning of the clock for it."""
+    stamp = detail.get("startedAt")
+    return None if stamp is None or stamp.startswith("1970-01-01T00:00:00") else str(stamp)
 
 
 def _state(state: Mapping[str, Any] | None) -> tuple[str, Mapping[str, Any]]:
@@ -252,6 +258,6 @@ def _termination(detail: Mapping[str, Any]) -> Termination:
         exit_code=detail.get("exitCode", 0),
         reason=detail.get("reason"),
         message=detail.get("message"),
-        started_at=detail.get("startedAt"),
+        started_at=_started_at(detail),
         finished_at=detail.get("finishedAt"),
     )

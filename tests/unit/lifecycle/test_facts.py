@@ -41,6 +41,15 @@ def test_a_container_tells_how_it_ended() -> None:
     assert not app.succeeded
 
 
+def test_a_container_that_the_runtime_could_not_start_has_no_start() -> None:
+    failed = ended(128, reason="StartError")
+    failed["state"]["terminated"]["startedAt"] = "1970-01-01T00:00:00Z"
+    (app,) = facts(app={"app": after(failed, failed, 1)}).containers
+    assert app.last is not None
+    assert (app.started_at, app.last.started_at) == (None, None)
+    assert (app.finished_at, app.last.finished_at) == (at(1), at(1))
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [
