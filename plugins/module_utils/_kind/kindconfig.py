@@ -64,6 +64,9 @@ def _kubeadm(shape: Shape) -> list[str]:
         kubelet["failCgroupV1"] = shape.settings.fail_cgroup_v1
     if _cgroupfs(shape):
         kubelet["cgroupDriver"] = "cgroupfs"
+    if shape.own_node_image:
+        # Its registry is on this machine. Five pulls a second, the default, hold every further Pod up for ten seconds.
+        kubelet["registryPullQPS"] = 0
     if kubelet:
         patches.append({"kind": "KubeletConfiguration", **kubelet})
     cluster: dict[str, Any] = {}

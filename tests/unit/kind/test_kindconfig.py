@@ -80,12 +80,17 @@ def test_kubelet_and_containerd_make_cgroups_themselves_only_where_both_are_know
 
 def test_kubeadm_is_told_the_true_tags_of_an_image_that_was_built() -> None:
     shape = replace(PLAIN, image_tags={"etcd": "3.6.8", "coredns": "v1.14.3"}, own_node_image=True)
-    (patch,) = config(shape)["kubeadmConfigPatches"]
+    *_kubelet, patch = config(shape)["kubeadmConfigPatches"]
     assert json.loads(patch) == {
         "kind": "ClusterConfiguration",
         "dns": {"imageTag": "v1.14.3"},
         "etcd": {"local": {"imageTag": "3.6.8"}},
     }
+
+
+def test_pulls_are_held_up_only_where_the_registry_may_be_far_away() -> None:
+    (patch,) = config(replace(PLAIN, own_node_image=True))["kubeadmConfigPatches"]
+    assert json.loads(patch) == {"kind": "KubeletConfiguration", "registryPullQPS": 0}
 
 
 def test_the_users_patches_come_last() -> None:
