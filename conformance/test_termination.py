@@ -124,8 +124,8 @@ APPS_FIRST = deleted(
 APPS_ONLY = deleted(
     "apps-only",
     main("helper", at_term=("mark helper-told",)),
-    main("main", at_term=("linger helper-told",), env=LONG),
-    main("other", at_term=("linger helper-told",), env=LONG),
+    main("main", at_term=("linger helper-told", "tick"), env=LONG),
+    main("other", at_term=("linger helper-told", "tick"), env=LONG),
 )
 
 URL = "http://127.0.0.1:8080/helper"
@@ -821,7 +821,7 @@ AREA = Area(
                 pod(
                     "evicted-unhooked",
                     main("helper", at_term=("mark helper-told",)),
-                    main("main", at_term=("await helper-told",)),
+                    main("main", at_term=("await helper-told", "tick")),
                 ),
                 deeds=(Evict("evicted-unhooked"),),
             ),
