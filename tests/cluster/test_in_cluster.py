@@ -24,7 +24,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._run import Reque
 from .lab import PATIENCE, RESTRICTED, ROOT, Lab, Manifest, named
 
 # One image serves them all, on one worker, which begins early: it may have to be made first.
-pytestmark = [pytest.mark.xdist_group("in-cluster"), pytest.mark.long]
+pytestmark = pytest.mark.long
 CONFORMANCE = ROOT / "conformance"
 MINUTES = 15
 # Pods, a look by kubectl, a question to the server, a role that Ansible plays.
