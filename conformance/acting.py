@@ -18,6 +18,7 @@ from conformance.deeds import (
     LASTS,
     WAITS,
     Apply,
+    CutPower,
     Deed,
     Delete,
     Done,
@@ -94,5 +95,5 @@ def _do(performance: Performance, deed: Deed) -> None:
             requesting.request(performance, deed)
         case Tell():
             telling.tell(performance, deed)
-        case OnNode() | PutOnNode():
+        case CutPower() | OnNode() | PutOnNode():
             entering.enter(performance, deed)

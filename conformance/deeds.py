@@ -124,6 +124,19 @@ class OnNode:
 
 
 @dataclass(frozen=True)
+class CutPower:
+    """Take the power from the node of a Pod, which must be a kind node on this machine, and give it back.
+
+    All that ran there has ended without a signal, and what was in memory is gone; the node boots anew.
+    """
+
+    pod: str
+
+    def __str__(self) -> str:
+        return f"cut the power of the node of {self.pod}"
+
+
+@dataclass(frozen=True)
 class PutOnNode:
     """Write a manifest, prepared as the scene's own, to a folder on the node of a Pod; it is removed at the end.
 
@@ -200,9 +213,9 @@ class UntilListed:
 
 
 Wait: TypeAlias = "Until | UntilListed | UntilPods | UntilState"
-Deed: TypeAlias = "Apply | Delete | Evict | OnNode | Patch | PutOnNode | Read | Tell | Wait"
+Deed: TypeAlias = "Apply | CutPower | Delete | Evict | OnNode | Patch | PutOnNode | Read | Tell | Wait"
 WAITS = (Until, UntilListed, UntilPods, UntilState)
-ON_NODES = (OnNode, PutOnNode)
+ON_NODES = (CutPower, OnNode, PutOnNode)
 # What a scene may end with that has Pods which do not end.
 LASTS = (*WAITS, Read)
 

@@ -17,6 +17,14 @@ ENDS = ("Succeeded", "Failed")
 KILLED = 137
 
 
+def over(pod: PodFacts) -> bool:
+    """Whether the Pod has come to its end, and its containers to theirs.
+
+    A Pod that is evicted or out of time is Failed at once, while its containers are still told to be running.
+    """
+    return pod.phase in ENDS and all(one.state != "running" for one in pod.containers)
+
+
 def ends(container: str, phase: str, reason: str | None = None) -> Claim:
     """The container's Pod comes to its end in this phase, for this reason where one is given."""
     wanted = f"the Pod of {container} ends {phase}" + (f" ({reason})" if reason else "")

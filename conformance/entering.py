@@ -7,20 +7,32 @@ from collections.abc import Callable
 from functools import partial
 from shlex import quote
 
-from conformance.deeds import OnNode, PutOnNode
-from conformance.nodes import NotEntered, node
-from conformance.on_nodes import script
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
+from conformance.deeds import CutPower, OnNode, PutOnNode
+from conformance.nodes import Node, NotEntered, node
+from conformance.on_nodes import BOOTED, script
 from conformance.performance import Performance
 from conformance.stage import Missed
 
 
-def enter(performance: Performance, deed: OnNode | PutOnNode) -> None:
+def enter(performance: Performance, deed: CutPower | OnNode | PutOnNode) -> None:
     """Do it. Raises Missed where there is no such node, or the shell fails."""
     match deed:
+        case CutPower():
+            _cut_power(performance, deed)
         case OnNode():
             _run(performance, deed)
         case PutOnNode():
             _put(performance, deed)
+
+
+def _cut_power(performance: Performance, deed: CutPower) -> None:
+    there, pod = _place(performance, deed.pod)
+    try:
+        there.cut_power()
+        there.run("sh", "-c", script(pod, int(performance.left), BOOTED), timeout=performance.left)
+    except NotEntered as error:
+        raise Missed(str(error)) from error
 
 
 def _run(performance: Performance, deed: OnNode) -> None:
@@ -46,15 +58,24 @@ def _put(performance: Performance, deed: PutOnNode) -> None:
 
 def _shell(performance: Performance, name: str) -> Callable[[str], str]:
     """A way to run shell on the node of the newest Pod of this name."""
-    found = [timeline.pod for timeline in performance.stage.timelines([performance.workload(name)])]
-    if not found or not found[-1].node:
-        raise Missed(f"no node has a Pod of {name}")
-    pod, left = found[-1], performance.left
+    there, pod = _place(performance, name)
+    left = performance.left
 
     def run_there(command: str) -> str:
         try:
-            return node(str(pod.node)).run("sh", "-c", script(pod, int(left), command), timeout=left)
+            return there.run("sh", "-c", script(pod, int(left), command), timeout=left)
         except NotEntered as error:
             raise Missed(str(error)) from error
 
     return run_there
+
+
+def _place(performance: Performance, name: str) -> tuple[Node, PodFacts]:
+    """The newest Pod of this name, and its node."""
+    found = [timeline.pod for timeline in performance.stage.timelines([performance.workload(name)])]
+    if not found or not found[-1].node:
+        raise Missed(f"no node has a Pod of {name}")
+    try:
+        return node(found[-1].node), found[-1]
+    except NotEntered as error:
+        raise Missed(str(error)) from error

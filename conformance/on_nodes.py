@@ -11,6 +11,8 @@ from shlex import quote
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from conformance.deeds import OnNode
 
+# What a node that boots can do once it has booted.
+BOOTED = "soon listens"
 STATIC_PODS = "/etc/kubernetes/manifests"
 
 WORDS = r"""

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import PodFacts
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Instant, Order
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import Line, stamps_in
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Attempt
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS
 from conformance.claims import Claim, Finding, Life, Moment, Test, the
 from conformance.deeds import Deed, Until
-from conformance.ending import ENDS
+from conformance.ending import over
 from conformance.pods import Manifest, Scene, Speaker, pod, probe, scene, value
 from conformance.script import WILL
 
@@ -54,11 +53,6 @@ def _has_will(container: Mapping[str, Any]) -> bool:
 HEARS = {"startupProbe": probe('marked "$NAME"')}
 
 # --- scenes -------------------------------------------------------------------------------------
-
-
-def over(seen: PodFacts) -> bool:
-    """Whether the Pod has come to its end."""
-    return seen.phase in ENDS
 
 
 def again(container: str, times: int = 1) -> Test:

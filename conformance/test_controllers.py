@@ -40,7 +40,7 @@ from conformance.deeds import (
     UntilPods,
     UntilState,
 )
-from conformance.ending import at_last, deleting
+from conformance.ending import at_last, deleting, over
 from conformance.on_nodes import STATIC_PODS
 from conformance.pods import (
     Manifest,
@@ -58,7 +58,6 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import DEPLOYMENT_DOCS, INIT_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
-from conformance.restarting import over
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, first, in_each, in_pod, made, pods_of, state_before
 from conformance.workloads import budget, cron_job, daemon_set, deployment, stateful_set

@@ -9,7 +9,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.claims import Claim, Finding, Judgement, Life, exited, looks, restarted, says, succeeded, the
 from conformance.deeds import Evict, Patch, Until, UntilListed, UntilState
-from conformance.ending import ended_by, ends, killed, never_made
+from conformance.ending import ended_by, ends, killed, never_made, over
 from conformance.pods import (
     Scene,
     Speaker,
@@ -32,7 +32,6 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
-from conformance.restarting import over
 from conformance.script import WILL
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition
@@ -41,7 +40,7 @@ from conformance.workloads import budget, deployment
 PRESSURE_DOCS = "Kubernetes documentation, Node-pressure Eviction"
 MEMORY_DOCS = "Kubernetes documentation, Assign Memory Resources to Containers and Pods"
 
-HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed")
+HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed" and over(seen))
 HAS_ENDED = Until("the Pod has ended", over)
 HEARS = {"startupProbe": probe('marked "$NAME-hears"')}
 

@@ -26,7 +26,7 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import Apply, Until
-from conformance.ending import at_best, at_last, birth_of, ended_by, ends, later_by, never_made
+from conformance.ending import at_best, at_last, birth_of, ended_by, ends, later_by, never_made, over
 from conformance.pods import HASTY, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import (
     CONFIG_DOCS,
@@ -49,7 +49,6 @@ from conformance.restarting import (
     left,
     lives_on,
     never_waits,
-    over,
     said_by,
     started_again,
     until_over,

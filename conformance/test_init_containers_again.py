@@ -34,7 +34,8 @@ from conformance.claims import (
     succeeded,
     the,
 )
-from conformance.deeds import OURS, RENAMED, Deed, Patch, Tell, Until
+from conformance.deeds import OURS, RENAMED, CutPower, Deed, Patch, Tell, Until
+from conformance.ending import over
 from conformance.on_nodes import (
     remove_container,
     restart_kubelet,
@@ -44,21 +45,40 @@ from conformance.on_nodes import (
     without_server,
 )
 from conformance.pods import Manifest, Scene, app, init, mount, pod, probe, resident, scene, sidecar, value
-from conformance.registry import INIT_DOCS, KEP_753, LIFECYCLE_DOCS, NODE_TESTS, SIDECAR_DOCS, Area, Behaviour
-from conformance.restarting import over
+from conformance.registry import (
+    INIT_DOCS,
+    KEP_753,
+    LIFECYCLE_DOCS,
+    NODE_TESTS,
+    SIDECAR_DOCS,
+    VOLUME_DOCS,
+    Area,
+    Behaviour,
+)
 from conformance.verdicts import catch, hold
 
 # A name in a domain that is reserved to have no hosts.
 NO_IMAGE = "registry.invalid/no/such:image"
-KEPT = {"volumeMounts": [mount("kept", "/kept")]}
-VOLUMES = {"volumes": [{"name": "kept", "emptyDir": {}}]}
+KEPT = {"volumeMounts": [mount("kept", "/kept"), mount("memory", "/memory")]}
+VOLUMES = {
+    "volumes": [{"name": "kept", "emptyDir": {}}, {"name": "memory", "emptyDir": {"medium": "Memory"}}]
+}
 
 
 def _template(name: str, *others: Any) -> Manifest:
-    """Two init containers, the first of which counts its runs, a sidecar, and an app that tells the count."""
+    """Two init containers, the first of which counts its runs, a sidecar, and an app that tells the count.
+
+    They are counted on two volumes, on the node's disk and in its memory.
+    """
     return pod(
         name,
-        init("first", "echo run >> /kept/runs", "say run $(wc -l < /kept/runs)", **KEPT),
+        init(
+            "first",
+            "echo run >> /kept/runs; echo run >> /memory/runs",
+            "say run $(wc -l < /kept/runs)",
+            "say remembered $(wc -l < /memory/runs)",
+            **KEPT,
+        ),
         init("second"),
         sidecar("helper"),
         resident("main", "say runs $(wc -l < /kept/runs)", **KEPT),
@@ -86,9 +106,11 @@ def restarted_after(name: str, *deeds: Deed) -> Scene:
     return lived(name, *deeds, *_restart_main(name))
 
 
+ALL_AGAIN = Until("all run again", lambda seen: _again("main")(seen) and _again("helper", 0)(seen))
+
+
 def _sandbox_lost(name: str, *others: Any, ready: tuple[Deed, ...] = ()) -> Scene:
-    ends = Until("all run again", lambda seen: _again("main")(seen) and _again("helper", 0)(seen))
-    return scene(_template(name, *others), deeds=(*ready, stop_sandbox(name), ends))
+    return scene(_template(name, *others), deeds=(*ready, stop_sandbox(name), ALL_AGAIN))
 
 
 def _last(container: str, event: str) -> Moment:
@@ -216,6 +238,7 @@ def _arrived_before_it_left(life: Life) -> Life:
 
 
 LOST = _sandbox_lost("lost-sandbox")
+POWER_CUT = lived("power-cut", CutPower("power-cut"), ALL_AGAIN)
 BROKEN = the("broken", lambda one: one.crash is not None)
 REBOOTED = "rebooted"
 
@@ -370,6 +393,32 @@ AREA = Area(
             shows=(
                 _helper_lacked_image,
                 anew("first", "second", "helper", "main"),
+            ),
+            twin=LOST,
+        ),
+        Behaviour(
+            "node-power-cut-starts-over",
+            "A Pod whose node loses its power starts all over when the node is back, in the same order.",
+            source=INIT_DOCS,
+            since="1.29",
+            tier="node",
+            disruptive=True,
+            scene=POWER_CUT,
+            shows=(*IN_ORDER_AGAIN, says("first", "run", "2")),
+            twin=restarted_after("kept-sandbox"),
+        ),
+        Behaviour(
+            "node-power-cut-loses-memory",
+            "What it had in an emptyDir of medium Memory is gone then; what it had on the node's disk is not.",
+            source=VOLUME_DOCS,
+            since="1.6",
+            tier="node",
+            disruptive=True,
+            scene=POWER_CUT,
+            shows=(
+                anew("first"),
+                says("first", "run", "2"),
+                says("first", "remembered", "1"),
             ),
             twin=LOST,
         ),

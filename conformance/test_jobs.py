@@ -29,10 +29,9 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, UntilPods, UntilState
-from conformance.ending import never_says
+from conformance.ending import never_says, over
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, JOB_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
-from conformance.restarting import over
 from conformance.verdicts import catch, hold
 from conformance.workload_claims import condition, in_each, in_pod, made, until_job_over
 from conformance.workloads import job

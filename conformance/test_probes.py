@@ -33,12 +33,14 @@ from conformance.course import (
     backwards,
     counts_up,
     earlier,
+    for_good,
     lastly,
     says_within,
     with_condition,
     with_container,
 )
 from conformance.deeds import Deed, Delete, Tell, Until, UntilListed
+from conformance.on_nodes import restart_kubelet
 from conformance.pods import (
     Scene,
     Speaker,
@@ -65,6 +67,7 @@ from conformance.registry import (
     Behaviour,
     KnownBug,
 )
+from conformance.restarting import again
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
 
@@ -455,6 +458,38 @@ def _stops(found: PodFacts) -> bool:
     return found.deleting and the("slow", lambda one: one.state == "running")(found)
 
 
+# To a kubelet that starts, containers are old which have run for ten seconds; those of this Pod have when it is ready.
+OLD_SECONDS = 13
+
+
+def _proven_ready(name: str, *deeds: Deed) -> Scene:
+    """A Pod that is ready by all kinds of probes; after the deeds its other app restarts, which no kubelet misses."""
+    ready = probe("true")
+    return scene(
+        pod(
+            name,
+            sidecar("helper", startupProbe=ready, readinessProbe=ready),
+            sidecar("plain"),
+            resident("main", startupProbe=ready, readinessProbe=ready),
+            resident("bare"),
+            resident("other", readinessProbe=probe("true", initialDelaySeconds=OLD_SECONDS)),
+            restartPolicy="Always",
+        ),
+        deeds=(
+            Until("it is ready", lambda found: found.ready),
+            *deeds,
+            Tell(name, "other", "kill 1"),
+            Until("other runs again", again("other")),
+        ),
+    )
+
+
+STAYS_READY = tuple(
+    for_good(name, f"{name} is started and ready", the(name, lambda one: one.started and one.ready))
+    for name in ("helper", "plain", "main", "bare")
+)
+
+
 AREA = Area(
     "probes",
     (
@@ -688,6 +723,24 @@ AREA = Area(
                 ),
             ),
             twin=as_if(with_container("quick", ready=True)),
+        ),
+        Behaviour(
+            "probe-kubelet-restart-keeps-status",
+            "A restart of the kubelet leaves sidecars and apps started and ready, whatever probes they have.",
+            source=f"KEP-4781; {NODE_TESTS}",
+            since="1.35",
+            tier="node",
+            disruptive=True,
+            scene=_proven_ready(
+                "kubelet-restarts-beside-probes", restart_kubelet("kubelet-restarts-beside-probes")
+            ),
+            shows=(restarted("other", 1), *STAYS_READY),
+            twin=_proven_ready(
+                "restarts-beside-probes",
+                Tell("restarts-beside-probes", "main", "kill 1"),
+                Until("main runs again", again("main")),
+            ),
+            known=(KnownBug(100277, ">=1.0,<1.35"),),
         ),
     ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.claims import Judgement, agree, refuses, says, succeeded, the
 from conformance.deeds import Apply, Tell, Until
+from conformance.ending import over
 from conformance.pods import (
     Manifest,
     Scene,
@@ -21,7 +22,6 @@ from conformance.pods import (
     value,
 )
 from conformance.registry import DNS_DOCS, INIT_DOCS, KEP_753, POD_DOCS, SERVICE_DOCS, Area, Behaviour
-from conformance.restarting import over
 from conformance.verdicts import catch, hold
 
 PORT = 8080

@@ -29,7 +29,7 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import Patch, Tell, Until
-from conformance.ending import ends
+from conformance.ending import ends, over
 from conformance.pods import (
     HASTY,
     Manifest,
@@ -54,7 +54,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
-from conformance.restarting import over, started_again
+from conformance.restarting import started_again
 from conformance.verdicts import catch, hold
 
 DATA = "/data"

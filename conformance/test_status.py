@@ -32,7 +32,7 @@ from conformance.claims import (
 )
 from conformance.course import as_if, backwards, for_good, in_turn, lastly, with_condition, with_container
 from conformance.deeds import Deed, Delete, Patch, Read, Tell, Until, UntilListed
-from conformance.ending import ends
+from conformance.ending import ends, over
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
 from conformance.registry import (
     CONFORMANCE_TESTS,
@@ -45,7 +45,6 @@ from conformance.registry import (
     Behaviour,
     Sign,
 )
-from conformance.restarting import over
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
 

@@ -41,6 +41,7 @@ from conformance.ending import (
     later_by,
     never_made,
     never_says,
+    over,
     stays_dead,
 )
 from conformance.pods import HASTY, Scene, Speaker, app, hook, pod, probe, resident, scene, sidecar, value
@@ -55,7 +56,6 @@ from conformance.registry import (
     Behaviour,
     KnownBug,
 )
-from conformance.restarting import over
 from conformance.script import STAY, WILL
 from conformance.verdicts import catch, hold
 
@@ -795,7 +795,7 @@ AREA = Area(
                     app("main", SPILL, "exit 1", resources=TINY, lifecycle=stop_hook()),
                     app("crash", "say end", "exit 1", lifecycle=stop_hook()),
                 ),
-                deeds=(Until("both have ended", lambda seen: seen.phase == "Failed"),),
+                deeds=(Until("both have ended", over),),
             ),
             shows=(
                 ended_by("main", "OOMKilled"),

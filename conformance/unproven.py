@@ -50,10 +50,6 @@ UNPROVEN: tuple[Unproven, ...] = (
         "It is a promise of versions before 1.36, which resizes init containers too.",
     ),
     # probes
-    Unproven(
-        "probe-kubelet-restart-keeps-status",
-        "It takes a restart of a node's kubelet in the midst of a scene, which the suite does not do yet.",
-    ),
     Unproven("probe-mutable", "Kubernetes 1.36 has no way to change the probes of a Pod that lives."),
     # termination
     Unproven(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .._programs import fetch as fetcher
@@ -150,7 +150,7 @@ def _with_git(plan: _Plan) -> Fragment:
         plan.access.user(options["security_context"].get("runAsUser", user or USER))
     ca_file = authority(options["ca_config_map"], plan.access, f"{where}.ca_config_map")
     config = {
-        "source": {"type": "git", **asdict(found), "ca_file": ca_file},
+        "source": {"type": "git", **vars(found), "ca_file": ca_file},
         "volume": CONTENT_PATH,
         "link": options["link"] or DEFAULT_LINK,
         "work": WORK_PATH,

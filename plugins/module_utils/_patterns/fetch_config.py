@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -182,7 +181,7 @@ def _source(
         return {"type": "http", "files": files, "max_size": options["max_size"], "ca_file": ca_file}, []
     if options["git"]:
         found = repository(options["git"], access, options["insecure"], f"{where}.git")
-        return {"type": "git", **asdict(found), "ca_file": ca_file}, []
+        return {"type": "git", **vars(found), "ca_file": ca_file}, []
     kind = "config_map" if options["config_map"] else "secret"
     name = object_name(options[kind]["name"], f"{where}.{kind}.name")
     keys = [key_name(key, f"{where}.{kind}.keys") for key in options[kind]["keys"]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from .fragment import BadPattern
@@ -28,7 +28,7 @@ class Marks:
 
     def text(self) -> str:
         """The annotation's value: what is empty is left out, keys in a fixed order."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value}, sort_keys=True)
+        return json.dumps({key: value for key, value in vars(self).items() if value}, sort_keys=True)
 
 
 def strip(template: dict[str, Any]) -> None:

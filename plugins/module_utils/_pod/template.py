@@ -61,8 +61,8 @@ def pod_spec(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     return spec if isinstance(spec, Mapping) else {}
 
 
-# Asked for first and by name: an abstract class is slow to ask for.
-_ATOMS = (str, int, float, type(None))
+# Most of any manifest, told by their very type, as that is by far the quickest question.
+_ATOMS = frozenset((str, int, float, bool, type(None)))
 
 
 def plain_copy(value: Any) -> Any:
@@ -70,10 +70,12 @@ def plain_copy(value: Any) -> Any:
 
     For such data this is several times faster than copy.deepcopy.
     """
-    if isinstance(value, _ATOMS):
+    kind = type(value)
+    if kind in _ATOMS:
         return value
-    if isinstance(value, dict):
-        return {key: plain_copy(one) for key, one in value.items()}
+    # A call for each atom would cost more than all the rest.
+    if kind is dict or (kind is not list and isinstance(value, Mapping)):
+        return {key: one if type(one) in _ATOMS else plain_copy(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain_copy(one) for one in value]
-    return {key: plain_copy(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+        return [one if type(one) in _ATOMS else plain_copy(one) for one in value]
+    return value

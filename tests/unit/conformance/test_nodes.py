@@ -13,6 +13,7 @@ case "$*" in
   "ps --filter label=io.x-k8s.kind.role --filter name=^mine"*) echo mine; echo mine-too;;
   "ps "*) ;;
   "exec mine journalctl -u containerd -o cat --no-pager --since @7") printf 'one\\ntwo\\n';;
+  "restart --time 0 mine") : > "$0.cut";;
   *) echo "no such thing" >&2; exit 1;;
 esac
 """
@@ -28,6 +29,11 @@ def _engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_journal_is_read_in_lines() -> None:
     assert node("mine").journal("containerd", 7.9) == ["one", "two"]
+
+
+def test_a_node_whose_power_is_cut_gets_no_time_to_prepare(tmp_path: Path) -> None:
+    node("mine").cut_power()
+    assert (tmp_path / "podman.cut").exists()
 
 
 def test_a_command_that_fails_is_told_in_one_sentence() -> None:

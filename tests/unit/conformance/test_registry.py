@@ -62,7 +62,7 @@ def test_every_id_of_the_catalogue_is_asserted_or_told_why_not() -> None:
 def test_a_behaviour_is_of_the_catalogue_or_of_an_area_of_the_projects_own(
     area: Area, behaviour: Behaviour
 ) -> None:
-    own = behaviour.id.startswith(("seed-", "roles-"))
+    own = behaviour.id.startswith(("node-", "roles-", "seed-"))
     assert own != (behaviour.id in IDS), area.name
 
 
