@@ -12,7 +12,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.claims import Judgement, before, birth, exited, refuses, restarted, the, whenever
 from conformance.deeds import Until
 from conformance.ending import ends, never_made
-from conformance.pods import HASTY, Scene, Speaker, app, init, pod, scene
+from conformance.pods import HASTY, Scene, Speaker, app, init, pod, resident, scene
 from conformance.registry import KEP_5307, LIFECYCLE_DOCS, Area, Behaviour
 from conformance.restarting import (
     again,
@@ -153,7 +153,9 @@ AREA = Area(
             "An app container whose own policy is Always is started again when it exits 0, in a Pod that never"
             " restarts; it is no sidecar.",
             source=f"{KEP_5307}; {LIFECYCLE_DOCS}",
-            scene=_until_again("always-in-never", app("main", **_own("Always")), policy="Never"),
+            scene=_until_again(
+                "always-in-never", resident("main", at_first(leave(0)), **_own("Always")), policy="Never"
+            ),
             shows=(started_again("main"), left("main", 0, 0)),
             twin=_until_again("never-in-never", app("main"), policy="Never"),
         ),

@@ -611,8 +611,8 @@ AREA = Area(
             "A Pod that writes more to an emptyDir than its sizeLimit is evicted.",
             source=VOLUME_DOCS,
             since="1.25",
-            # Told to end it exits 0, if the kubelet does not lose how it ended: nothing but the eviction fails its Pod.
-            scene=_oversized("over-limit", resident("main", *FILL, **on("data")), "1Mi"),
+            # An app that exited 0 when it is told to end would make its Pod succeed after all.
+            scene=_oversized("over-limit", resident("main", *FILL, at_term=("code=1",), **on("data")), "1Mi"),
             shows=(ends("main", "Failed"), _evicted),
             twin=_oversized("within-limit", app("main", *FILL, **on("data")), "64Mi"),
         ),
