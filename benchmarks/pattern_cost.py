@@ -7,7 +7,7 @@ A start is from the first request, a dry run, to the moment when this host sees 
 without a pattern takes its turn like those with one; each pattern's figure is the median of its differences to the Pod
 without in the same round, images being on the node already; the least of all rounds is kept too, which a busy machine
 disturbs least. At rest: the sidecars of the shop's Pods, which are probed, scraped and look for commits, but asked for
-no page. Nothing here asserts anything.
+no page, and beside them each sidecar in a Pod of its own, which is probed alone. Nothing here asserts anything.
 """
 
 from __future__ import annotations
@@ -72,6 +72,11 @@ PATTERNS: dict[str, dict[str, Any]] = {
         }
     },
 }
+# Those that stay beside the app.
+SIDECARS = [
+    title for title in PATTERNS if title.partition(" ")[0] in ("logging", "metrics", "proxy", "config_sync")
+]
+RESTING = "rest-"
 ALL_EIGHT = [entry for title, entry in PATTERNS.items() if title != "logging (otel)"]
 
 
@@ -182,13 +187,13 @@ def node_images(api: Api) -> dict[str, int]:
 
 
 def usage(api: Api) -> dict[tuple[str, str], tuple[datetime, int, int]]:
-    """Of each container of the shop's Pods: when it was measured, CPU nanoseconds so far, bytes of its working set."""
+    """Of each container at rest: when it was measured, CPU nanoseconds so far, bytes of its working set."""
     found = {}
     for node in api.request("get", "/api/v1/nodes")["items"]:
         path = f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"
         for one in api.request("get", path)["pods"]:
             place = one["podRef"]
-            if place["namespace"] != NAMESPACE or not place["name"].startswith("shop-"):
+            if place["namespace"] != NAMESPACE or not place["name"].startswith(("shop-", RESTING)):
                 continue
             for container in one.get("containers", ()):
                 cpu, memory = container.get("cpu", {}), container.get("memory", {})
@@ -200,17 +205,30 @@ def usage(api: Api) -> dict[tuple[str, str], tuple[datetime, int, int]]:
 
 
 def at_rest(api: Api, seconds: float) -> dict[str, dict[str, Any]]:
-    """Thousandths of a core over some time, and bytes of memory: the median of the shop's Pods, by container."""
+    """Thousandths of a core over some time, and bytes of memory.
+
+    By container, the median of the shop's Pods; by title, that of the sidecar in a Pod of its own.
+    """
+    alone = [
+        one
+        for number, title in enumerate(SIDECARS)
+        for one in composed(f"{RESTING}{number}", [PATTERNS[title]])
+    ]
+    outcome = run(api, Request(alone, NAMESPACE, timeout=300))
+    if outcome.message:
+        raise SystemExit(outcome.message)
     before = usage(api)
     time.sleep(seconds)
     after = usage(api)
+    run(api, Request(alone, NAMESPACE, present=False, timeout=300))
     cores: defaultdict[str, list[float]] = defaultdict(list)
     memory: defaultdict[str, list[int]] = defaultdict(list)
     for key in before.keys() & after.keys():
         (began, used_before, _), (ended, used_after, working_set) = before[key], after[key]
-        if ended > began:
-            cores[key[1]].append((used_after - used_before) / 1e6 / (ended - began).total_seconds())
-            memory[key[1]].append(working_set)
+        name = _resting(*key)
+        if name and ended > began:
+            cores[name].append((used_after - used_before) / 1e6 / (ended - began).total_seconds())
+            memory[name].append(working_set)
     return {
         name: {
             "millicores": round(statistics.median(cores[name]), 2),
@@ -219,6 +237,13 @@ def at_rest(api: Api, seconds: float) -> dict[str, dict[str, Any]]:
         }
         for name in sorted(cores)
     }
+
+
+def _resting(pod_name: str, container: str) -> str:
+    """What a container is called at rest; nothing where it is not what is measured."""
+    if not pod_name.startswith(RESTING):
+        return container
+    return "" if container == "app" else SIDECARS[int(pod_name.removeprefix(RESTING))]
 
 
 def main() -> None:
