@@ -42,6 +42,15 @@ def blindness() -> str:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a command has printed, or kubectl of it, and whether it has succeeded."""
+
+    succeeded: bool
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
 class Witness:
     """Reads logs, and looks inside containers by way of kubectl; kubeconfig and context as the user gave them."""
 
@@ -116,6 +125,11 @@ class Witness:
 
     def look(self, timeline: Timeline, look: Look) -> str:
         """What a command prints in a container of this Pod."""
+        said = self.told(timeline, look)
+        return said.out if said.succeeded else said.err
+
+    def told(self, timeline: Timeline, look: Look) -> Told:
+        """What comes of a command in a container of this Pod."""
         given = {
             "container": look.container,
             "namespace": timeline.pod.namespace,
@@ -124,7 +138,7 @@ class Witness:
         }
         options = "&".join(f"{key}={value}" for key, value in given.items() if value)
         result = testinfra.get_host(f"kubectl://{timeline.pod.name}?{options}").run(look.command)
-        return str(result.stdout if result.succeeded else result.stderr)
+        return Told(bool(result.succeeded), str(result.stdout), str(result.stderr))
 
 
 def _wills(timeline: Timeline) -> dict[tuple[str, int], tuple[Line, ...]]:

@@ -8,13 +8,16 @@ import time
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.deeds import Tell
+from conformance.evidence import Witness
 from conformance.performance import Performance
 from conformance.pods import Look
 from conformance.stage import Missed
 
-# What kubectl says of a command that never came to run, and of one that the kubelet may run yet.
-NOT_REACHED = "error: unable to upgrade connection"
-UNKNOWN_THERE = f"{NOT_REACHED}: pod does not exist"
+# The first thing that a command says, beside what it prints: that it runs at all.
+RUNS = "@ runs"
+# What is said of the way to a container by a kubelet that was just started: it knows no Pods yet, then no containers.
+NO_POD_THERE = "unable to upgrade connection: pod does not exist"
+NOT_THERE = ("unable to upgrade connection", "error dialing backend", "Internal error occurred")
 
 
 def tell(performance: Performance, deed: Tell) -> None:
@@ -22,26 +25,34 @@ def tell(performance: Performance, deed: Tell) -> None:
     timelines = performance.stage.timelines([performance.workload(deed.pod)])
     if not timelines:
         raise Missed(f"there is no Pod of {deed.pod} to {deed}")
-    answers: queue.Queue[str] = queue.Queue()
+    answers: queue.Queue[tuple[bool, str]] = queue.Queue()
 
     def ask() -> None:
-        answers.put(_told(performance, timelines[0], Look(deed.container, deed.command)))
+        answers.put(told(performance.witness, timelines[0], deed, performance.deadline))
 
     # A command that never answers must not hold the scene.
     threading.Thread(target=ask, daemon=True, name=str(deed)).start()
     try:
-        said = answers.get(timeout=performance.left)
+        ran, said = answers.get(timeout=performance.left)
     except queue.Empty:
         raise Missed(f"there is no answer to: {deed}") from None
     if deed.note:
         performance.looks[deed.note] = said
-    elif said.startswith(NOT_REACHED):
+    elif not ran:
         raise Missed(f"nobody could {deed}: {said}")
 
 
-def _told(performance: Performance, timeline: Timeline, look: Look) -> str:
-    """What a command says. A kubelet that was just started knows of no Pods; it tells nobody when it does."""
-    said = performance.witness.look(timeline, look)
-    while said.startswith(UNKNOWN_THERE) and time.monotonic() < performance.deadline:
-        said = performance.witness.look(timeline, look)
-    return said
+def told(witness: Witness, timeline: Timeline, deed: Tell, deadline: float) -> tuple[bool, str]:
+    """Whether it ran, and what it says.
+
+    A kubelet that was just started tells nobody when it knows its Pods, so it is asked again. Where the answer is
+    noted, a container that is not there is one.
+    """
+    look = Look(deed.container, f"echo '{RUNS}' >&2; {deed.command}")
+    passing = (NO_POD_THERE,) if deed.note else NOT_THERE
+    while True:
+        said = witness.told(timeline, look)
+        ran = said.succeeded or RUNS in said.err
+        again = not ran and any(one in said.err for one in passing)
+        if not again or time.monotonic() >= deadline:
+            return ran, said.out if said.succeeded else said.err.replace(f"{RUNS}\n", "")
