@@ -20,7 +20,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.goals 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.view import View, Workload
 from conformance.claims import states
 from conformance.deeds import Until, UntilListed, UntilPods, UntilState, Wait
-from conformance.ending import over
+from conformance.ending import settled
 from conformance.finalizer import kept
 from conformance.performance import Performance
 from conformance.stage import Missed, pods_made
@@ -48,7 +48,7 @@ def end(performance: Performance, workload: Workload) -> None:
 
     def holds(view: View) -> bool:
         pod = view.pods.get(workload.uid)
-        return workload.uid in view.gone or (whole and pod is not None and over(pod))
+        return workload.uid in view.gone or (whole and pod is not None and settled(pod))
 
     performance.stage.wait(
         holds,

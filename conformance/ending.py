@@ -18,11 +18,16 @@ KILLED = 137
 
 
 def over(pod: PodFacts) -> bool:
+    """Whether the Pod has come to its end, by its phase."""
+    return pod.phase in ENDS
+
+
+def settled(pod: PodFacts) -> bool:
     """Whether the Pod has come to its end, and its containers to theirs.
 
-    A Pod that is evicted or out of time is Failed at once, while its containers are still told to be running.
+    One that is evicted, out of time, or failed in its init containers is Failed while others are still being stopped.
     """
-    return pod.phase in ENDS and all(one.state != "running" for one in pod.containers)
+    return over(pod) and all(one.state != "running" for one in pod.containers)
 
 
 def ends(container: str, phase: str, reason: str | None = None) -> Claim:

@@ -16,7 +16,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeli
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import SPEC_LISTS
 from conformance.claims import Claim, Finding, Life, Moment, Test, the
 from conformance.deeds import Deed, Until
-from conformance.ending import over
+from conformance.ending import settled
 from conformance.pods import Manifest, Scene, Speaker, pod, probe, scene, value
 from conformance.script import WILL
 
@@ -57,12 +57,12 @@ HEARS = {"startupProbe": probe('marked "$NAME"')}
 
 def again(container: str, times: int = 1) -> Test:
     """Whether the container has been started again so many times, or its Pod is over."""
-    return lambda seen: over(seen) or the(container, lambda one: one.restarts >= times)(seen)
+    return lambda seen: settled(seen) or the(container, lambda one: one.restarts >= times)(seen)
 
 
 def until_over(name: str = "") -> Until:
     """Wait until the Pod is over, whichever its end."""
-    return Until(f"{name or 'the Pod'} is over", over, name)
+    return Until(f"{name or 'the Pod'} is over", settled, name)
 
 
 def followed(name: str, *speakers: Speaker, until: Deed | None = None, **spec: Any) -> Scene:

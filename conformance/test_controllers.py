@@ -40,7 +40,7 @@ from conformance.deeds import (
     UntilPods,
     UntilState,
 )
-from conformance.ending import at_last, deleting, over
+from conformance.ending import at_last, deleting, settled
 from conformance.on_nodes import STATIC_PODS
 from conformance.pods import (
     Manifest,
@@ -336,7 +336,7 @@ def _drained(name: str, helper: Speaker) -> Scene:
             Patch("PodDisruptionBudget", name, {"spec": {"minAvailable": 0}}),
             _allows(name, 1),
             Evict(name),
-            UntilPods("the Pod has ended", lambda pods: over(pods[0])),
+            UntilPods("the Pod has ended", lambda pods: settled(pods[0])),
         ),
     )
 

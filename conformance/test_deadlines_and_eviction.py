@@ -9,7 +9,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.claims import Claim, Finding, Judgement, Life, exited, looks, restarted, says, succeeded, the
 from conformance.deeds import Evict, Patch, Until, UntilListed, UntilState
-from conformance.ending import ended_by, ends, never_made, over
+from conformance.ending import ended_by, ends, never_made, settled
 from conformance.pods import (
     Scene,
     Speaker,
@@ -38,8 +38,8 @@ from conformance.workloads import budget, deployment
 PRESSURE_DOCS = "Kubernetes documentation, Node-pressure Eviction"
 MEMORY_DOCS = "Kubernetes documentation, Assign Memory Resources to Containers and Pods"
 
-HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed" and over(seen))
-HAS_ENDED = Until("the Pod has ended", over)
+HAS_FAILED = Until("the Pod has failed", lambda seen: seen.phase == "Failed" and settled(seen))
+HAS_ENDED = Until("the Pod has ended", settled)
 HEARS = {"startupProbe": probe('marked "$NAME-hears"')}
 
 
@@ -119,7 +119,7 @@ def _cut_short(life: Life) -> Finding:
     wanted = f"main, which wants {WANTED_SECONDS} s, is gone sooner after its Pod has failed"
     seen = life.seen("main")
     failed = next((one.at for one in seen if one.pod.phase == "Failed"), None)
-    gone = next((one.at for one in seen if one.pod.phase == "Failed" and over(one.pod)), None)
+    gone = next((one.at for one in seen if one.pod.phase == "Failed" and settled(one.pod)), None)
     if failed is None or gone is None:
         return Finding(Order.TIE, f"{wanted}: that was not seen")
     took = gone - failed

@@ -219,13 +219,7 @@ HELPER = sidecar("helper", **HEARS)
 
 
 def _failing_among(name: str, policy: str, *inits: Speaker) -> Scene:
-    # A Pod whose init container has failed for good has failed by its phase while its sidecars are still being stopped.
-    rests = Until("the Pod is over and none of it runs", lambda seen: over(seen) and not _any_runs(seen))
-    return followed(name, *inits, app("main"), until=rests, restartPolicy=policy)
-
-
-def _any_runs(seen: PodFacts) -> bool:
-    return any(one.state == "running" for one in seen.containers)
+    return followed(name, *inits, app("main"), restartPolicy=policy)
 
 
 # --- back-off -----------------------------------------------------------------------------------

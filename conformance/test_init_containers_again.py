@@ -35,7 +35,7 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import OURS, RENAMED, CutPower, Deed, Patch, Tell, Until
-from conformance.ending import over
+from conformance.ending import settled
 from conformance.on_nodes import (
     remove_container,
     restart_kubelet,
@@ -55,6 +55,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
+from conformance.restarting import willing
 from conformance.verdicts import catch, hold
 
 # A name in a domain that is reserved to have no hosts.
@@ -97,8 +98,8 @@ def _restart_main(name: str) -> tuple[Deed, ...]:
 
 
 def lived(name: str, *deeds: Deed) -> Scene:
-    """A Pod of that template, to which something is done."""
-    return scene(_template(name), deeds=deeds)
+    """A Pod of that template, to which something is done; the status keeps what a log that goes would tell."""
+    return scene(willing(_template(name)), deeds=deeds)
 
 
 def restarted_after(name: str, *deeds: Deed) -> Scene:
@@ -350,7 +351,7 @@ AREA = Area(
             "An init container whose image is not to be had runs once it is given a good one.",
             source=f"{INIT_DOCS}; {NODE_TESTS}",
             since="1.6",
-            scene=_mended("mended", OURS, Until("the Pod has ended", over)),
+            scene=_mended("mended", OURS, Until("the Pod has ended", settled)),
             shows=(succeeded("early"), succeeded("main")),
             twin=_mended(
                 "no-better",
@@ -458,7 +459,7 @@ AREA = Area(
                 deeds=(
                     Until("first runs", the("first", lambda one: one.state == "running")),
                     without_server("unserved", go="go", until="main", note="server"),
-                    Until("the Pod has ended", over),
+                    Until("the Pod has ended", settled),
                 ),
             ),
             shows=(

@@ -29,7 +29,7 @@ from conformance.claims import (
     whenever,
 )
 from conformance.deeds import Patch, UntilPods, UntilState
-from conformance.ending import never_says, over
+from conformance.ending import never_says, over, settled
 from conformance.pods import Manifest, Scene, Speaker, app, init, pod, probe, resident, scene, sidecar
 from conformance.registry import INIT_DOCS, JOB_DOCS, KEP_753, SIDECAR_DOCS, Area, Behaviour
 from conformance.verdicts import catch, hold
@@ -45,7 +45,7 @@ def _is(name: str, state: Mapping[str, Any] | None) -> bool:
 
 
 def _ended(pods: Sequence[PodFacts]) -> bool:
-    return all(map(over, pods))
+    return all(map(settled, pods))
 
 
 def ends(template: Manifest, **spec: Any) -> Scene:

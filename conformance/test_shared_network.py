@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.claims import Judgement, agree, refuses, says, succeeded, the
 from conformance.deeds import Apply, Tell, Until
-from conformance.ending import over
+from conformance.ending import settled
 from conformance.pods import (
     Manifest,
     Scene,
@@ -219,7 +219,7 @@ def _late_service(name: str, at_once: bool) -> Scene:
             Until("early has begun", the("early", lambda one: one.state != "waiting")),
             Tell(name, "early", "until [ -e /board/asked ]; do sleep 0.2; done"),
             Apply(service),
-            Until("the Pod has ended", over),
+            Until("the Pod has ended", settled),
         ),
     )
 

@@ -29,7 +29,7 @@ from conformance.claims import (
     the,
 )
 from conformance.deeds import Patch, Tell, Until
-from conformance.ending import ends, over
+from conformance.ending import ends, settled
 from conformance.pods import (
     HASTY,
     Manifest,
@@ -357,7 +357,7 @@ def _claimed(name: str, of_main: dict[str, Any] | None = None) -> Scene:
 def _oversized(name: str, main: Speaker, limit: str) -> Scene:
     """An app that writes 4 MiB to a volume of this limit and is looked at until its Pod has ended."""
     data = {"name": "data", "emptyDir": {"sizeLimit": limit}}
-    return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", over),))
+    return scene(pod(name, main, volumes=[data]), deeds=(Until("the Pod has ended", settled),))
 
 
 def _evicted(life: Life) -> Finding:
@@ -413,7 +413,7 @@ def _live_update(name: str, path: str, hasty: tuple[dict[str, Any], ...] = (), *
         deeds=(
             Patch("ConfigMap", name, {"data": {"note": "new"}}),
             Patch("Pod", name, {"metadata": metadata}),
-            Until("the Pod has ended", over),
+            Until("the Pod has ended", settled),
         ),
     )
 
@@ -426,7 +426,7 @@ def _parts_of_image(name: str, volume: dict[str, Any], end_of_absent: Until) -> 
     return scene(
         pod(name, app("main", look, **on("data", subPath="bin")), volumes=volumes),
         pod(absent, app("other", look, **on("data", subPath="no/such")), volumes=volumes),
-        deeds=(Until("the Pod has ended", over), replace(end_of_absent, pod=absent)),
+        deeds=(Until("the Pod has ended", settled), replace(end_of_absent, pod=absent)),
     )
 
 
@@ -660,7 +660,7 @@ AREA = Area(
                 once("other", "other is held up by an error", the("other", _held_up_by_error)),
             ),
             twin=_parts_of_image(
-                "parts-of-nothing", {"emptyDir": {}}, Until("the other Pod has ended", over)
+                "parts-of-nothing", {"emptyDir": {}}, Until("the other Pod has ended", settled)
             ),
         ),
         Behaviour(
@@ -682,7 +682,7 @@ AREA = Area(
             ),
             twin=scene(
                 pod("image-for-volume", app("main", **on("data")), volumes=[{"name": "data", "image": {}}]),
-                deeds=(Until("the Pod has ended", over),),
+                deeds=(Until("the Pod has ended", settled),),
             ),
         ),
         Behaviour(

@@ -32,7 +32,7 @@ from conformance.claims import (
 )
 from conformance.course import as_if, backwards, for_good, in_turn, lastly, with_condition, with_container
 from conformance.deeds import Deed, Delete, Patch, Read, Tell, Until, UntilListed
-from conformance.ending import ends, over
+from conformance.ending import ends, over, settled
 from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
 from conformance.registry import (
     CONFORMANCE_TESTS,
@@ -162,7 +162,7 @@ def _crashing(name: str, policy: str, until: Until) -> Scene:
 
 
 def _ends_of(*names: str) -> tuple[Until, ...]:
-    return tuple(Until(f"{name} is over", over, name) for name in names)
+    return tuple(Until(f"{name} is over", settled, name) for name in names)
 
 
 def fails(name: str) -> Speaker:
@@ -498,7 +498,7 @@ AREA = Area(
                     lambda found: found.phase == "Running",
                 ),
             ),
-            twin=_crashing("crashes-once", "Never", Until("it is over", over)),
+            twin=_crashing("crashes-once", "Never", Until("it is over", settled)),
         ),
         Behaviour(
             "st-phase-terminal-ignores-sidecars",

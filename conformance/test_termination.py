@@ -42,6 +42,7 @@ from conformance.ending import (
     never_made,
     never_says,
     over,
+    settled,
     stays_dead,
 )
 from conformance.pods import HASTY, Scene, Speaker, app, hook, pod, probe, resident, scene, sidecar, value
@@ -795,7 +796,7 @@ AREA = Area(
                     app("main", SPILL, "exit 1", resources=TINY, lifecycle=stop_hook()),
                     app("crash", "say end", "exit 1", lifecycle=stop_hook()),
                 ),
-                deeds=(Until("both have ended", over),),
+                deeds=(Until("both have ended", settled),),
             ),
             shows=(
                 ended_by("main", "OOMKilled"),

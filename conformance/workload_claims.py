@@ -19,7 +19,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeline import Timeline
 from conformance.claims import Claim, Finding, Life, Test
 from conformance.deeds import UntilPods, UntilState
-from conformance.ending import over
+from conformance.ending import settled
 
 State = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ def until_job_over(name: str) -> tuple[UntilState, UntilPods]:
         return any(found[one].true for one in ("Complete", "Failed") if one in found)
 
     def have_ended(pods: Sequence[PodFacts]) -> bool:
-        return all(map(over, pods))
+        return all(map(settled, pods))
 
     return (
         UntilState(f"{name} is over", is_over, name),
