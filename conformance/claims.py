@@ -194,6 +194,31 @@ def birth(container: str) -> Moment:
     return Moment(f"start of {container}", find)
 
 
+def earliest(*moments: Moment) -> Moment:
+    """The first of these; there is none where one of them is missing."""
+
+    def find(life: Life) -> Instant | None:
+        found = [one.find(life) for one in moments]
+        there = [one for one in found if one is not None]
+        return min(there, key=lambda one: one.earliest) if len(there) == len(found) else None
+
+    return Moment(f"the first of {', '.join(one.name for one in moments)}", find)
+
+
+def noise(life: Life) -> float:
+    """How late containers of this scene came to say their first word, the latest of them, in seconds.
+
+    Whatever else they do may come as late: a node has no more time for one than for another.
+    """
+    late = [
+        one.at.earliest - born.earliest
+        for line in life.timelines
+        for one in line.stamps
+        if one.event == "begin" and (born := from_uptime(one.detail)) is not None
+    ]
+    return max(late, default=0.0)
+
+
 def mark(container: str, event: str) -> Moment:
     """When the container said so for the first time."""
 

@@ -76,8 +76,10 @@ class Witness:
     ) -> Life:
         """The evidence of one scene, of whose Pods this was seen; noted is what came of its deeds."""
         gaps: list[str] = []
-        timelines = tuple(with_lines(one, tuple(self._lines(one, gaps))) for one in seen)
-        looked = {} if shortfall or blindness() else dict(self._looks(scene, timelines))
+        whole = tuple(seen)
+        # Where somebody has looked around inside, the container itself has come to say its first word.
+        looked = {} if shortfall or blindness() else dict(self._looks(scene, whole))
+        timelines = tuple(with_lines(one, tuple(self._lines(one, gaps))) for one in whole)
         return Life(timelines, {**looked, **(noted or {})}, shortfall, gaps=tuple(gaps), done=done)
 
     def _workloads(self, results: Iterable[Result]) -> Iterator[tuple[str, Mapping[str, Any]]]:

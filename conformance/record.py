@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.shape import as_dict
@@ -71,6 +71,16 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """How long after its process the first word of a container came, in seconds, over all that spoke in a run."""
+
+    containers: int
+    median: float
+    p95: float
+    worst: float
+
+
+@dataclass(frozen=True)
 class Run:
     """One run of the suite: on what, with which options, at what cost, and what it found.
 
@@ -88,6 +98,21 @@ class Run:
         """How many behaviours have each verdict."""
         found = Counter(entry.verdict for entry in self.entries)
         return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def noise_of(run: Run) -> Noise | None:
+    """What it was in a run; none where no container spoke."""
+    late = {
+        (line["uid"], one["container"], one["attempt"]): one["uptime"] - float(one["detail"])
+        for entry in run.entries
+        for line in entry.timelines
+        for one in line["stamps"]
+        if one["event"] == "begin"
+    }
+    ranked = sorted(late.values())
+    if not ranked:
+        return None
+    return Noise(len(ranked), *(round(ranked[int((len(ranked) - 1) * part)], 2) for part in (0.5, 0.95, 1)))
 
 
 def entry_of(area: Area, behaviour: Behaviour) -> Entry:
@@ -153,16 +178,22 @@ def as_data(run: Run) -> dict[str, Any]:
         "version": run.version,
         "options": dict(run.options),
         "counts": run.counts,
-        "figures": {**asdict(run.figures), "behaviours_per_minute": per_minute(run)},
+        "figures": {**asdict(run.figures), **_derived(run)},
         "behaviours": [asdict(entry) for entry in run.entries],
     }
+
+
+def _derived(run: Run) -> dict[str, Any]:
+    """Figures that the rest of the report implies."""
+    noise = noise_of(run)
+    return {"behaviours_per_minute": per_minute(run), "noise": asdict(noise) if noise else None}
 
 
 def from_data(data: Mapping[str, Any]) -> Run:
     """The run of a report. Raises ValueError where it is none."""
     if data.get("schema") != 1:
         raise ValueError(f"its schema is {data.get('schema')!r}, and not 1: it is no report of this suite")
-    figures = {name: value for name, value in data["figures"].items() if name != "behaviours_per_minute"}
+    figures = {one.name: data["figures"][one.name] for one in fields(Figures) if one.name in data["figures"]}
     entries = tuple(Entry(**entry) for entry in data["behaviours"])
     return Run(data["started"], data["version"], data["options"], Figures(**figures), entries)
 

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge, Info
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from conformance.record import Run, per_minute
+from conformance.record import Run, noise_of, per_minute
 
 PREFIX = "podpatterns_conformance"
 
@@ -36,7 +36,7 @@ def metrics(run: Run) -> str:
     )
     for phase, seconds in run.figures.spent.items():
         spent.labels(phase).set(seconds)
-    figures = run.figures
+    figures, noise = run.figures, noise_of(run)
     for name, words, value in (
         ("run_seconds", "Seconds from the first scene to the last verdict.", figures.seconds),
         ("behaviours_per_minute", "Behaviours that got a verdict, a minute.", per_minute(run)),
@@ -45,6 +45,11 @@ def metrics(run: Run) -> str:
         ("scenes", "Scenes that were run.", figures.scenes),
         ("pods", "Pods that were made.", figures.pods),
         ("requests", "Requests to the API server.", figures.requests),
+        (
+            "noise_seconds",
+            "The latest first word of a container after its process.",
+            noise.worst if noise else 0.0,
+        ),
     ):
         Gauge(f"{PREFIX}_{name}", words, registry=registry).set(value)
     generate: Any = generate_latest  # it has no types

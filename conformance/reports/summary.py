@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.claims import Verdict
-from conformance.record import NOT_APPLICABLE, VERDICTS, Entry, Figures, Run, per_minute
+from conformance.record import NOT_APPLICABLE, VERDICTS, Entry, Figures, Run, noise_of, per_minute
 
 MEBIBYTE = 1024 * 1024
 
@@ -23,6 +23,12 @@ def figures(run: Run) -> Iterator[str]:
         f"the suite itself took {took.cpu_seconds:.0f} s of processor time{share},"
         f" and {took.memory_bytes / MEBIBYTE:.0f} MiB of memory"
     )
+    if noise := noise_of(run):
+        yield (
+            f"noise: of {noise.containers} containers the first word came {noise.median:g} s after the process in the"
+            f" median, {noise.p95:g} s in 95 of 100, {noise.worst:g} s at worst; what the noise of a scene explains"
+            " is no deviation"
+        )
     if spent := _spent(took):
         yield f"where the time of all scenes together went: {spent}"
     if took.slowest:

@@ -18,7 +18,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.timeli
     Timeline,
 )
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
-from conformance.claims import Claim, Finding, Life, exited, mark
+from conformance.claims import Claim, Finding, Life, earliest, exited, mark
 from conformance.deeds import Delete, Done
 from conformance.ending import (
     at_best,
@@ -123,6 +123,26 @@ def test_the_end_as_states_tell_it(claim: Claim, life: Life, answer: Order) -> N
             Order.NO,
         ),
         (later_by(mark("one", "go"), mark("two", "go"), 2), {"one": "@ 1.00 go", "two": "none"}, Order.TIE),
+        (
+            later_by(mark("one", "go"), mark("two", "go"), 4),
+            {"three": "@ 3.50 begin 1.00", "one": "@ 3.50 go", "two": "@ 5.20 go"},
+            Order.TIE,
+        ),
+        (
+            later_by(mark("one", "go"), mark("two", "go"), 4),
+            {"three": "@ 3.50 begin 1.00", "one": "@ 3.50 go", "two": "@ 4.50 go"},
+            Order.NO,
+        ),
+        (
+            later_by(earliest(mark("one", "go"), mark("two", "go")), mark("two", "go"), 2),
+            {"one": "@ 1.00 go", "two": "@ 3.00 go"},
+            Order.YES,
+        ),
+        (
+            later_by(earliest(mark("one", "go"), mark("none", "go")), mark("two", "go"), 2),
+            {"one": "@ 1.00 go", "two": "@ 3.00 go"},
+            Order.TIE,
+        ),
     ],
 )
 def test_the_end_as_stamps_tell_it(

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.claims import Life, before, end, judge, mark
 from conformance.pods import app, pod, scene
-from conformance.record import Entry, Figures, Run, as_data, entry_of, from_data, joined, judged
+from conformance.record import Entry, Figures, Run, as_data, entry_of, from_data, joined, judged, noise_of
 from conformance.recording import Recorder
 from conformance.registry import Area, Behaviour
 from conformance.reports import html, summary
@@ -62,6 +62,20 @@ def test_a_run_comes_back_from_its_report_as_it_was(run: Run) -> None:
     data = json.loads(json.dumps(as_data(run)))
     assert json.loads(json.dumps(as_data(from_data(data)))) == data
     assert data["figures"]["behaviours_per_minute"] == 2.0
+
+
+def test_the_noise_is_how_late_first_words_came(run: Run, life: MakeLife) -> None:
+    spoke = judge((), life(main="@ 1.50 begin 1.00", other="@ 4.00 begin 1.00"))
+    noisy = replace(run, entries=(judged(run.entries[0], spoke), judged(run.entries[1], spoke)))
+    found = noise_of(noisy)
+    assert found is not None
+    assert (found.containers, found.worst) == (2, 3.0)
+    assert "of 2 containers the first word came" in summary.markdown(noisy)
+
+
+def test_a_run_in_which_nobody_spoke_has_no_noise(run: Run) -> None:
+    assert noise_of(run) is None
+    assert as_data(run)["figures"]["noise"] is None
 
 
 def test_the_report_keeps_to_its_schema(run: Run) -> None:
