@@ -34,6 +34,11 @@ except ImportError:  # only looks need it, and blindness() says so
     testinfra = None
 
 
+# What a kubelet says in place of a log when its runtime does not answer for the container, which it may do later.
+NO_LOG = "unable to retrieve container logs for"
+LOG_TRIES = 5
+
+
 def blindness() -> str:
     """Why nobody on this machine can look inside a container; empty where somebody can."""
     if testinfra is None:
@@ -112,12 +117,19 @@ class Witness:
         self, timeline: Timeline, container: str, attempt: int, gaps: list[str], previous: bool
     ) -> Iterable[Line]:
         pod = timeline.pod
-        try:
-            log = log_lines(self.api, pod.namespace, pod.name, container, previous=previous, timestamps=True)
-        except ClusterError as error:
-            gaps.append(f"the log of {container}, attempt {attempt}, cannot be read: {error}")
-            return ()
-        return lines_of(container, attempt, log)
+        for _try in range(LOG_TRIES):
+            try:
+                log = log_lines(
+                    self.api, pod.namespace, pod.name, container, previous=previous, timestamps=True
+                )
+            except ClusterError as error:
+                unread = str(error)
+                break
+            unread = next((line for line in log if line.startswith(NO_LOG)), "")
+            if not unread:
+                return lines_of(container, attempt, log)
+        gaps.append(f"the log of {container}, attempt {attempt}, cannot be read: {unread}")
+        return ()
 
     def _looks(self, scene: Scene, timelines: Sequence[Timeline]) -> Iterator[tuple[str, str]]:
         for name, look in scene.looks.items():

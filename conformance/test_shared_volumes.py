@@ -54,7 +54,7 @@ from conformance.registry import (
     Area,
     Behaviour,
 )
-from conformance.restarting import started_again
+from conformance.restarting import started_again, willing
 from conformance.verdicts import catch, hold
 
 DATA = "/data"
@@ -84,21 +84,20 @@ def _handoff(name: str, readers: str) -> Scene:
 
 def _restart(name: str, second_start: str) -> Scene:
     """An app that counts its starts in a file and fails the first time; before the second it does what is said."""
-    return scene(
-        pod(
-            name,
-            app(
-                "main",
-                f"marked second && {second_start}",
-                f"echo start >> {DATA}/starts",
-                f"say starts $(wc -l < {DATA}/starts)",
-                "marked second || { mark second; tick; exit 1; }",
-                **on("data"),
-            ),
-            restartPolicy="OnFailure",
-            volumes=[DATA_VOLUME],
-        )
+    made = pod(
+        name,
+        app(
+            "main",
+            f"marked second && {second_start}",
+            f"echo start >> {DATA}/starts",
+            f"say starts $(wc -l < {DATA}/starts)",
+            "marked second || { mark second; tick; exit 1; }",
+            **on("data"),
+        ),
+        restartPolicy="OnFailure",
+        volumes=[DATA_VOLUME],
     )
+    return scene(willing(made))
 
 
 def _ping_pong(name: str, of_main: str, **patience: Any) -> Scene:

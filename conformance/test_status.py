@@ -130,9 +130,11 @@ NO_SANDBOX = scene(
         app("main", volumeMounts=[mount("notes", "/notes")]),
         volumes=[{"name": "notes", "configMap": {"name": "there-is-none"}}],
     ),
-    pod("had-sandbox", app("other", "linger never")),
+    pod("had-sandbox", app("other", "await seen")),
     deeds=(
         Until("the kubelet has looked at it", lambda found: any(one.reason for one in found.containers)),
+        Until("other runs", running("other"), "had-sandbox"),
+        Tell("had-sandbox", "other", f": > {BOARD}/seen"),
         Until(
             "its sandbox is gone",
             lambda found: over(found) and is_false(FIRST_CONDITIONS[1])(found),
