@@ -18,6 +18,7 @@ from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instan
     Order,
     from_uptime,
 )
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.stamps import lines_of, stamps_in
 from conformance.claims import (
     Claim,
     Finding,
@@ -113,11 +114,21 @@ def restarted_after(name: str, *deeds: Deed) -> Scene:
     return lived(name, *deeds, *_restart_main(name))
 
 
-ALL_AGAIN = Until("all run again", lambda seen: _again("main")(seen) and _again("helper", 0)(seen))
+# Where the count of restarts falls, as that of a sidecar may, its new log and its old one are one file, which goes with
+# the old container.
+NEW_WORDS = "words of the new helper"
+
+
+def _all_again(name: str) -> tuple[Deed, ...]:
+    return (
+        Until("all run again", lambda seen: _again("main")(seen) and _again("helper", 0)(seen)),
+        Tell(name, "helper", 'cat "$WILL"', note=NEW_WORDS),
+        Until("it stands as it did", lambda _seen: True),
+    )
 
 
 def _sandbox_lost(name: str, *others: Any, ready: tuple[Deed, ...] = ()) -> Scene:
-    return scene(_template(name, *others), deeds=(*ready, stop_sandbox(name), ALL_AGAIN))
+    return scene(_template(name, *others), deeds=(*ready, stop_sandbox(name), *_all_again(name)))
 
 
 def _last(container: str, event: str) -> Moment:
@@ -125,6 +136,9 @@ def _last(container: str, event: str) -> Moment:
 
     def find(life: Life) -> Instant | None:
         said = life.stamps(container, event)
+        if container == "helper" and NEW_WORDS in life.looks:
+            words = stamps_in(lines_of(container, 0, life.looks[NEW_WORDS].splitlines()))
+            said = [one for one in words if one.event == event]
         if not said:
             return None
         return from_uptime(said[-1].detail) if event == "begin" else said[-1].at
@@ -245,7 +259,7 @@ def _arrived_before_it_left(life: Life) -> Life:
 
 
 LOST = _sandbox_lost("lost-sandbox")
-POWER_CUT = lived("power-cut", CutPower("power-cut"), ALL_AGAIN)
+POWER_CUT = lived("power-cut", CutPower("power-cut"), *_all_again("power-cut"))
 BROKEN = the("broken", lambda one: one.crash is not None)
 REBOOTED = "rebooted"
 
