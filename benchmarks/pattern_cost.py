@@ -80,6 +80,17 @@ RESTING = "rest-"
 ALL_EIGHT = [entry for title, entry in PATTERNS.items() if title != "logging (otel)"]
 
 
+# What an exporter for nginx must find, or it is restarted again and again.
+APP = r"""
+mkdir /tmp/www
+printf 'Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n' \
+  > /tmp/www/stub_status
+httpd -p 127.0.0.1:8080 -h /tmp/www
+trap exit TERM
+sleep inf & wait
+"""
+
+
 def pod(name: str) -> dict[str, Any]:
     """An app that is ready as soon as it runs and ends as soon as it is told to."""
     confined = {
@@ -90,7 +101,7 @@ def pod(name: str) -> dict[str, Any]:
     app = {
         "name": "app",
         "image": "docker.io/library/busybox:latest",
-        "command": ["sh", "-c", "trap exit TERM; sleep inf & wait"],
+        "command": ["sh", "-c", APP],
         "env": [{"name": "GREETING", "value": "hello"}],
         "securityContext": confined,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
