@@ -68,7 +68,7 @@ from conformance.registry import (
     Behaviour,
     KnownBug,
 )
-from conformance.restarting import again
+from conformance.restarting import again, willing
 from conformance.script import BOARD
 from conformance.verdicts import catch, hold
 
@@ -523,17 +523,19 @@ AREA = Area(
             source=f"{SIDECAR_DOCS}; {NODE_TESTS}",
             since="1.29",
             scene=scene(
-                pod(
-                    "recovers",
-                    sidecar(
-                        "helper",
-                        "marked tried || { mark tried; say end; exit 1; }",
-                        "say open",
-                        "mark open",
-                        startupProbe=probe("marked open"),
-                    ),
-                    sidecar("second", startupProbe=probe("marked second")),
-                    app("main"),
+                willing(
+                    pod(
+                        "recovers",
+                        sidecar(
+                            "helper",
+                            "marked tried || { mark tried; say end; exit 1; }",
+                            "say open",
+                            "mark open",
+                            startupProbe=probe("marked open"),
+                        ),
+                        sidecar("second", startupProbe=probe("marked second")),
+                        app("main"),
+                    )
                 )
             ),
             shows=(gets_there(mark("helper", "open")), restarted("helper", 1), succeeded("main")),
