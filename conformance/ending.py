@@ -153,7 +153,8 @@ def later_by(first: Moment, second: Moment, seconds: float) -> Claim:
 
     def found(life: Life, one: Instant, two: Instant) -> tuple[Order, str]:
         apart, late = two.earliest - one.earliest, noise(life)
-        enough = min(seconds / 2, seconds - late)
+        # Nothing explains that the second came first.
+        enough = max(min(seconds / 2, seconds - late), 0.0)
         answer = Order.YES if apart >= seconds else Order.TIE if apart >= enough else Order.NO
         return answer, f"{apart:.2f} s, and words came up to {late:.2f} s late"
 

@@ -134,6 +134,11 @@ def test_the_end_as_states_tell_it(claim: Claim, life: Life, answer: Order) -> N
             Order.NO,
         ),
         (
+            later_by(mark("one", "go"), mark("two", "go"), 2),
+            {"three": "@ 9.00 begin 1.00", "one": "@ 3.50 go", "two": "@ 3.40 go"},
+            Order.NO,
+        ),
+        (
             later_by(earliest(mark("one", "go"), mark("two", "go")), mark("two", "go"), 2),
             {"one": "@ 1.00 go", "two": "@ 3.00 go"},
             Order.YES,
