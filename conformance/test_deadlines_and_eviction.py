@@ -7,9 +7,21 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import conditions_of
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
-from conformance.claims import Claim, Finding, Judgement, Life, exited, looks, restarted, says, succeeded, the
+from conformance.claims import (
+    Claim,
+    Finding,
+    Judgement,
+    Life,
+    by_any,
+    exited,
+    looks,
+    restarted,
+    says,
+    succeeded,
+    the,
+)
 from conformance.deeds import Evict, Patch, Until, UntilListed, UntilState
-from conformance.ending import ended_by, ends, never_made, settled
+from conformance.ending import ended_by, ends, killed, never_made, settled
 from conformance.pods import (
     Scene,
     Speaker,
@@ -115,12 +127,13 @@ def _fills_up(name: str, *lines: str, **settings: Any) -> Scene:
 
 
 def _cut_short(life: Life) -> Finding:
-    """The app does not get the time that it takes to end: by our own clock, as its log and end may go with its Pod."""
+    """The app does not get the time that it takes to end: by our own clock."""
     wanted = f"main, which wants {WANTED_SECONDS} s, is gone sooner after its Pod has failed"
     seen = life.seen("main")
     failed = next((one.at for one in seen if one.pod.phase == "Failed"), None)
     gone = next((one.at for one in seen if one.pod.phase == "Failed" and settled(one.pod)), None)
-    if failed is None or gone is None:
+    # Seen at once, the two do not tell how long it took.
+    if failed is None or gone is None or failed == gone:
         return Finding(Order.TIE, f"{wanted}: that was not seen")
     took = gone - failed
     # Half of it leaves room for a first state that comes late.
@@ -235,7 +248,12 @@ AREA = Area(
             scene=_fills_up(
                 "stores-too-much", "dd if=/dev/zero of=/store/much bs=1M count=3", deeds=(HAS_FAILED,)
             ),
-            shows=(ends("main", "Failed", "Evicted"), _cut_short),
+            # Its log and its exit code may go with its Pod; where they are there, they must agree.
+            shows=(
+                ends("main", "Failed", "Evicted"),
+                by_any(killed("main"), _cut_short),
+                by_any(says("main", "term"), killed("main"), _cut_short),
+            ),
             twin=_fills_up(
                 "stores-little", deeds=(Until("it is ready", lambda seen: seen.ready), Evict("stores-little"))
             ),
