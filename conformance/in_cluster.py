@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tarfile
 import tempfile
@@ -83,8 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"--archive-in is {str(given.archive_in)!r}, which is no directory; mount a volume there\n"
         )
         return USAGE
-    # As process 1 of a container Python would not heed a TERM, and leave behind all that the run has made.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         shard = shard_in(os.environ)
     except BadChoice as error:

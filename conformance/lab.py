@@ -246,7 +246,7 @@ class Lab:
         settings = self.settings
         tasks = play(scene.play, stage.namespace, settings.timeout, self._clothed)
         with self._phase("plays"):
-            done = run_play(tasks, settings.kubeconfig, settings.context, settings.timeout)
+            done = run_play(tasks, settings.kubeconfig, settings.context, settings.timeout, stage.ending)
         outcome = look(self.api, "Pod", stage.namespace, None, ())
         timelines = [stage.with_states_of(line) for one in outcome.results for line in one.timelines]
         shortfall = "" if scene.stuck else done.error

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ from typing import Any
 from ansible_collections.podpatterns.core.plugins.module_utils import _run
 
 Manifest = Mapping[str, Any]
+# Sees to it that a play ends no later than what it is played for: given how to end it, the block of its life.
+Ending = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 # Where the collection is that this suite is of.
 COLLECTIONS = Path(_run.__file__).parents[5]
 # And the manifests that it comes with.
 FILES = COLLECTIONS / "ansible_collections" / "podpatterns" / "core" / "playbooks" / "files"
+# How long ansible-playbook is given to end its workers, which it alone knows.
+END_SECONDS = 10.0
 _ERROR = re.compile(r"^(?:\[ERROR\]|fatal): ?(.*)", re.MULTILINE)
 
 
@@ -73,7 +78,11 @@ def play(
 
 
 def run_play(
-    plays: Sequence[Mapping[str, Any]], kubeconfig: str | None, context: str | None, timeout: float
+    plays: Sequence[Mapping[str, Any]],
+    kubeconfig: str | None,
+    context: str | None,
+    timeout: float,
+    ending: Ending,
 ) -> Played:
     """Run it on the cluster that the kubeconfig and the context lead to; timeout, in seconds, is that of the whole."""
     given = {"K8S_AUTH_KUBECONFIG": kubeconfig, "K8S_AUTH_CONTEXT": context}
@@ -87,23 +96,30 @@ def run_play(
         "ANSIBLE_NOCOLOR": "1",
     }
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "/dev/stdin"]
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
+        ) as running,
+        ending(running.terminate),
+    ):
+        try:
+            # JSON is YAML; what a play is made of has no templates of its own.
+            out, err = running.communicate(json.dumps(plays), timeout)
+        except subprocess.TimeoutExpired:
+            _end(running)
+            return Played("", f"ansible-playbook did not end in {timeout:g} s")
+    found = _ERROR.search(out + err)
+    told = found[1] if found else f"ansible-playbook ended with exit code {running.returncode}"
+    return Played(out + err, told if running.returncode else "")
+
+
+def _end(running: subprocess.Popen[str]) -> None:
+    running.terminate()
     try:
-        # JSON is YAML; what a play is made of has no templates of its own.
-        done = subprocess.run(
-            command,
-            input=json.dumps(plays),
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=timeout,
-            check=False,
-        )
+        running.communicate(timeout=END_SECONDS)
     except subprocess.TimeoutExpired:
-        return Played("", f"ansible-playbook did not end in {timeout:g} s")
-    output = done.stdout + done.stderr
-    found = _ERROR.search(output)
-    told = found[1] if found else f"ansible-playbook ended with exit code {done.returncode}"
-    return Played(output, told if done.returncode else "")
+        running.kill()
 
 
 def unplayable() -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import secrets
+import signal
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -54,7 +56,8 @@ RECORDER = pytest.StashKey[Recorder]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Make ready what the run is to leave behind."""
+    """Make ready what the run is to leave behind, and for its being ended."""
+    _heed_term(config)
     directory: Path | None = config.getoption("report_dir")
     if config.option.collectonly or is_worker(config):
         directory = None
@@ -69,6 +72,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Worker(), "conformance-worker")
     else:
         config.pluginmanager.register(recorder, "conformance-recorder")
+
+
+def _heed_term(config: pytest.Config) -> None:
+    """Let a TERM end the run as Ctrl-C does: else all stays behind, and process 1 of a container would not heed it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, before)
+
+    config.add_cleanup(restore)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -44,6 +45,7 @@ class Stage:
         self.view = View()
         self._changed = threading.Condition()
         self._closing = False
+        self._ends: list[Callable[[], None]] = []
         self._broken: ClusterError | None = None
         self._watch = Watch(api, _collections(namespace, set(kinds)))
         self._thread = threading.Thread(target=self._follow, daemon=True, name=f"stage {namespace}")
@@ -55,6 +57,8 @@ class Stage:
     def __exit__(self, *_exc: object) -> None:
         with self._changed:
             self._closing = True
+            for end in self._ends:
+                end()
             self._changed.notify_all()
 
     @property
@@ -83,6 +87,19 @@ class Stage:
                 if left <= 0:
                     raise Missed(f"{what(self.view)}, and its time is over")
                 self._changed.wait(min(left, max(wake() - time.monotonic(), 0.0)))
+
+    @contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call this where the stage is left before the block is."""
+        with self._changed:
+            self._ends.append(end)
+            if self._closing:
+                end()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._ends.remove(end)
 
     def timelines(self, workloads: Iterable[Workload]) -> tuple[Timeline, ...]:
         """The timelines of the workloads' Pods, as far as seen."""

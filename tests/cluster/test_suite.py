@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,12 +22,13 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.api impo
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.connect import connect
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors import Refusal
 from ansible_collections.podpatterns.core.plugins.module_utils._cluster.resources import NAMESPACES, PODS
+from ansible_collections.podpatterns.core.plugins.module_utils._cluster.watch import wait_until
 from ansible_collections.podpatterns.core.plugins.module_utils._run import Request, run
 from conformance.finalizer import FINALIZER
 from conformance.lab import Lab as Laboratory
 from conformance.lab import Settings
 from conformance.pods import Scene, app, init, pod, scene
-from conformance.premises import namespace
+from conformance.premises import LABEL, namespace
 from conformance.schedule import Turn
 
 from .lab import CONFIG_MAPS, PATIENCE, ROOT, Lab, named
@@ -96,17 +98,22 @@ def _renamed(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-def _suite(kubeconfig: Path, directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def _started(kubeconfig: Path, directory: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:cacheprovider", "--pods", "8"]
-    return subprocess.run(
+    return subprocess.Popen(
         [*command, "--kubeconfig", str(kubeconfig), "--report-dir", str(directory), *options],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "collections")])},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=MINUTES * 60,
-        check=False,
     )
+
+
+def _suite(kubeconfig: Path, directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    with _started(kubeconfig, directory, *options) as running:
+        out, err = running.communicate(timeout=MINUTES * 60)
+    return subprocess.CompletedProcess(running.args, running.returncode, out, err)
 
 
 def _chosen(*ids: str) -> list[str]:
@@ -295,3 +302,36 @@ def test_a_sweep_takes_away_what_a_killed_run_left_finalizers_and_all(lab: Lab, 
     assert f"namespace {there} of run {run_id} is gone" in done.stdout
     with pytest.raises(Refusal, match="not found"):
         lab.api.request("get", NAMESPACES.path(name=there))
+
+
+def _processes_of(directory: Path) -> list[str]:
+    """The commands under way that were told of this directory: those of a run, and what it has started."""
+    told = str(directory).encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if told in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended, or is somebody else's
+            continue
+    return found
+
+
+def test_a_run_that_is_told_to_end_leaves_neither_namespaces_nor_plays(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = f"t{secrets.token_hex(3)}"
+    there = f"conf-{run_id}-roles-role-wait-for"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with _started(
+        lab.kubeconfig, tmp_path / "report", "--run-id", run_id, *_chosen("roles-wait-for")
+    ) as running:
+        deadline = time.monotonic() + PATIENCE
+        assert wait_until(lab.api, PODS, there, "asker", lambda pod: pod is not None, deadline, lambda: None)
+        assert any("ansible-playbook" in one for one in _processes_of(tmp_path))
+        running.terminate()
+        out, err = running.communicate(timeout=PATIENCE)
+    assert running.returncode == pytest.ExitCode.INTERRUPTED, out + err
+    assert not _processes_of(tmp_path)
+    query = {"labelSelector": f"{LABEL}={run_id}"}
+    assert not lab.api.request("get", NAMESPACES.path(), query=query).get("items")

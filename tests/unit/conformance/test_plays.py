@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,15 @@ def test_the_collection_is_the_one_that_the_suite_imports() -> None:
     assert (COLLECTIONS / "ansible_collections" / "podpatterns" / "core" / "roles" / "wait_for").is_dir()
 
 
+def whatever_comes(_end: Callable[[], None]) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def ended_at_once(end: Callable[[], None]) -> AbstractContextManager[None]:
+    end()
+    return nullcontext()
+
+
 def ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """A Python beside which ansible-playbook is this script."""
     program = tmp_path / "ansible-playbook"
@@ -42,17 +53,30 @@ def ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 
 def test_a_play_that_fails_tells_its_first_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ansible(tmp_path, monkeypatch, "echo '[ERROR]: Task failed: no such Pod' >&2; echo fatal: more; exit 2")
-    done = run_play([], None, None, 30.0)
+    done = run_play([], None, None, 30.0, whatever_comes)
     assert done.error in ("more", "Task failed: no such Pod")
     assert "no such Pod" in done.output
 
 
 def test_a_play_that_ends_well_has_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ansible(tmp_path, monkeypatch, 'echo "$K8S_AUTH_KUBECONFIG $K8S_AUTH_CONTEXT"; cat /dev/stdin')
-    done = run_play([{"hosts": "localhost"}], "/some/kubeconfig", "here", 30.0)
+    done = run_play([{"hosts": "localhost"}], "/some/kubeconfig", "here", 30.0, whatever_comes)
     assert done.error == ""
     first, rest = done.output.split("\n", 1)
     assert (first, json.loads(rest)) == ("/some/kubeconfig here", [{"hosts": "localhost"}])
+
+
+def test_a_play_ends_with_what_it_is_played_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ansible(tmp_path, monkeypatch, "exec sleep 60")
+    assert run_play([], None, None, 30.0, ended_at_once).error == "ansible-playbook ended with exit code -15"
+
+
+def test_a_play_that_is_never_over_is_ended_though_it_will_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ansible(tmp_path, monkeypatch, "trap '' TERM; exec sleep 60")
+    monkeypatch.setattr("conformance.plays.END_SECONDS", 0.1)
+    assert run_play([], None, None, 0.1, whatever_comes).error == "ansible-playbook did not end in 0.1 s"
 
 
 def test_a_machine_without_ansible_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

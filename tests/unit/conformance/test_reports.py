@@ -8,14 +8,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jsonschema
 import pytest
+from prometheus_client.openmetrics import parser
 
 from conformance.claims import Life, before, end, judge, mark
 from conformance.pods import app, pod, scene
 from conformance.record import Entry, Figures, Run, as_data, entry_of, from_data, joined, judged, noise_of
 from conformance.recording import Recorder
 from conformance.registry import Area, Behaviour
-from conformance.reports import html, summary
+from conformance.reports import html, metrics, summary
 
 BEHAVIOUR = Behaviour(
     "shop-opens",
@@ -79,14 +81,11 @@ def test_a_run_in_which_nobody_spoke_has_no_noise(run: Run) -> None:
 
 
 def test_the_report_keeps_to_its_schema(run: Run) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = Path(html.__file__).parent / "report.schema.json"
     jsonschema.validate(json.loads(json.dumps(as_data(run))), json.loads(schema.read_text()))
 
 
 def test_the_metrics_have_each_behaviour_under_its_verdict(run: Run) -> None:
-    metrics = pytest.importorskip("conformance.reports.metrics")
-    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     samples = {
         (sample.name, sample.labels.get("id", ""), sample.labels.get("verdict", "")): sample.value
         for family in parser.text_string_to_metric_families(metrics.metrics(run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,13 @@ def test_oldest_pins_are_the_lower_ends_of_the_ranges(name: str) -> None:
     assert pinned("requirements/oldest.txt", name) == lower_bound(
         requirements("requirements.txt")[name].specifier
     )
+
+
+def test_the_oldest_of_what_the_suite_may_be_installed_with_is_tested() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = [Requirement(one) for extra in extras.values() for one in extra]
+    tested = {one.name: pinned("requirements/oldest.txt", one.name) for one in wanted}
+    assert tested == {one.name: lower_bound(one.specifier) for one in wanted}
 
 
 @pytest.mark.parametrize("name", ["kubernetes", "pyyaml"])
