@@ -116,6 +116,7 @@ def pod(name: str, *speakers: Speaker, **spec: Any) -> dict[str, Any]:
             **({"initContainers": inits} if inits else {}),
             "containers": [one.spec() for one in speakers if one.role is Role.APP],
             "securityContext": security,
+            "automountServiceAccountToken": False,
             "volumes": volumes,
             **spec,
         },
@@ -339,4 +340,5 @@ def _clothed(container: Mapping[str, Any], image: str, given: Mapping[str, str])
     lent = [
         value(name, text) for name, text in {"NAME": container["name"], **given}.items() if name not in names
     ]
-    return {**container, "image": image, "env": [*lent, *own]}
+    # A thousand containers shall not ask a registry for an image that the node has.
+    return {"imagePullPolicy": "IfNotPresent", **container, "image": image, "env": [*lent, *own]}

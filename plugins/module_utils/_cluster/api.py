@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from .errors import ClusterError, NotConnected, refusal
 
 try:
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.dynamic import DynamicClient
     from kubernetes.watch.watch import iter_resp_lines
     from urllib3.exceptions import HTTPError
+    from urllib3.util import Timeout
 except ImportError:  # reported by connect(), with the way to mend it
     pass
 
@@ -34,6 +34,7 @@ READ_SECONDS = 60
 PAUSE_SECONDS = 1.0
 # How often to come back to a server that asks to be left alone for some seconds.
 TRIES = 10
+REDIRECTED = 300
 TOO_MANY_REQUESTS = 429
 
 Query = Mapping[str, Any]
@@ -51,13 +52,6 @@ class _Counter:
             self.value += 1
 
 
-class _NoDiscovery:
-    """The dynamic client's discovery keeps a cache file at a guessable place; resources.py needs none."""
-
-    def __init__(self, client: Any, _cache_file: Any) -> None:
-        self.client = client
-
-
 class Api:
     """Requests to one API server, safe to use from several threads. `calls` counts them.
 
@@ -73,9 +67,7 @@ class Api:
         counter: _Counter | None = None,
         patience: float = 0.0,
     ) -> None:
-        dynamic: Any = DynamicClient
         self._api_client = api_client
-        self._client = dynamic(api_client, discoverer=_NoDiscovery)
         self._deadline = deadline
         self._patience = patience
         self._counter = counter or _Counter()
@@ -181,29 +173,39 @@ class Api:
         seconds: float | None,
         accept: str,
     ) -> Any:
+        # By the client's connections, not by its calls: those walk through every body, and write down where in the
+        # source an answer was refused, which two threads must not do at once on Python 3.11.
         self._counter.up()
         left = max(self._deadline - time.monotonic(), 0.1)
         try:
-            return self._client.request(
-                method,
-                path,
-                body=body,
-                content_type=content_type,
-                query_params=list(query.items()),
-                header_params={"Accept": accept},
-                serialize=False,
-                _request_timeout=(min(CONNECT_SECONDS, left), seconds),
+            answer = self._api_client.rest_client.pool_manager.request(
+                method.upper(),
+                f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}",
+                body=None if body is None else json.dumps(body),
+                headers=self._headers(accept, content_type),
+                timeout=Timeout(connect=min(CONNECT_SECONDS, left), read=seconds),
+                preload_content=False,
             )
-        except ApiException as error:
-            if not error.status:
-                raise self._unreachable(error.reason) from error
-            refused = refusal(error.status, error.body, str(error.reason))
-            asked = (error.headers or {}).get("Retry-After", "")
-            if error.status == TOO_MANY_REQUESTS and str(asked).isdigit():
-                raise _Busy(float(asked), refused) from error
-            raise refused from error
+            if answer.status < REDIRECTED:
+                return answer
+            refused = refusal(answer.status, answer.data, str(answer.reason))
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
+        asked = answer.headers.get("Retry-After", "")
+        if answer.status == TOO_MANY_REQUESTS and asked.isdigit():
+            raise _Busy(float(asked), refused)
+        raise refused
+
+    def _headers(self, accept: str, content_type: str | None) -> dict[str, str]:
+        # The token may be one that must be renewed from time to time: this asks for it.
+        auth = self._api_client.configuration.auth_settings()
+        tokens = {one["key"]: one["value"] for one in auth.values() if one["value"]}
+        return {
+            **self._api_client.default_headers,
+            **tokens,
+            "Accept": accept,
+            "Content-Type": content_type or JSON,
+        }
 
     def _unreachable(self, error: Any) -> ClusterError:
         return NotConnected(f"cannot reach the API server {self.host}: {_network_reason(error)}")

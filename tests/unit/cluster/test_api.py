@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import traceback
 
 import pytest
 
@@ -29,6 +30,17 @@ def failure(server: FakeApi) -> ClusterError:
     with pytest.raises(ClusterError) as failed:
         server.client().request("get", PODS)
     return failed.value
+
+
+def test_a_refusal_is_told_without_reading_source_code(
+    server: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Python 3.11 two threads that do so at once end in a SystemError (python/cpython#106905)."""
+    server.fault("GET", "pods", refuses(404, "NotFound", "it is gone"))
+    read: list[str] = []
+    monkeypatch.setattr(traceback, "format_tb", lambda *_: read.append("a traceback") or [])
+    assert str(failure(server)) == "it is gone"
+    assert not read
 
 
 @pytest.mark.parametrize(
