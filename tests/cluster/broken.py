@@ -128,7 +128,7 @@ FAULTS = (
         "no-probes",
         "drops probes",
         _no_probes,
-        ("order-sidecar-startup-probe-gates",),
+        ("order-sidecar-startup-probe-gates", "probe-liveness-restarts-sidecar", "probe-readiness-counts"),
         (
             "order-init-serial",
             "order-sidecar-overlaps-later-inits",

@@ -29,9 +29,14 @@ Ask = Callable[..., tuple[bool, str]]
 @pytest.fixture
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life: Callable[..., Life]) -> Ask:
     """What comes of a deed whose command finds these answers in its way, and then a shell."""
+    monkeypatch.setattr("conformance.telling.PAUSE_SECONDS", 0.0)
 
     def asked(
-        *answers: str, command: str = "echo done", note: str = "", deadline: float = math.inf
+        *answers: str,
+        command: str = "echo done",
+        note: str = "",
+        deadline: float = math.inf,
+        over: bool = False,
     ) -> tuple[bool, str]:
         for number, answer in enumerate(answers):
             (tmp_path / f"answer-{number}").write_text(answer)
@@ -48,7 +53,8 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life: Callable[..., Lif
         (tmp_path / "kubectl").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         timeline = life(POD).timelines[0]
-        return told(Witness(NO_API, None, None), timeline, Tell("shop", "main", command, note), deadline)
+        deed = Tell("shop", "main", command, note)
+        return told(Witness(NO_API, None, None), timeline, deed, deadline, lambda: over)
 
     return asked
 
@@ -64,6 +70,10 @@ def test_where_a_container_that_is_not_there_is_an_answer_it_is_not_asked_again(
 
 def test_it_is_not_asked_for_ever(ask: Ask) -> None:
     assert ask(STARTING[1], STARTING[1], deadline=time.monotonic()) == (False, STARTING[1])
+
+
+def test_a_pod_that_is_over_is_not_asked_again(ask: Ask) -> None:
+    assert ask(STARTING[1], over=True) == (False, STARTING[1])
 
 
 def test_what_the_server_refuses_it_is_not_asked_again(ask: Ask) -> None:
