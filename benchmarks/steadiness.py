@@ -189,7 +189,9 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--loaded", type=int, default=5, help="the last so many of them are under load")
+    parser.add_argument(
+        "--loaded", type=int, default=5, help="so many of them, evenly spread, are under load"
+    )
     parser.add_argument("--table", type=Path)
     chosen, options = parser.parse_known_args()
     if chosen.table:
@@ -198,7 +200,8 @@ def main() -> None:
     if not chosen.kubeconfig or not chosen.output:
         parser.error("give --kubeconfig and --output, or --table")
     cores = os.cpu_count() or 1
-    loads = [0] * (chosen.runs - chosen.loaded) + [cores] * chosen.loaded
+    step = chosen.runs // chosen.loaded if chosen.loaded else chosen.runs + 1
+    loads = [0 if number % step else cores for number in range(1, chosen.runs + 1)]
     sys.exit(0 if measure(chosen.kubeconfig, chosen.output, loads, options) else 1)
 
 

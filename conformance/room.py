@@ -10,8 +10,8 @@ from ansible_collections.podpatterns.core.plugins.module_utils._cluster.errors i
 
 # Where the nodes cannot be asked.
 UNKNOWN = 20
-# More Pods than this a core, and probes and hooks run late.
-PODS_PER_CORE = 15
+# More Pods than this a core take no less time altogether, and each of their containers starts later and less evenly.
+PODS_PER_CORE = 8
 # Of what a node allocates this much is left to others.
 SHARE = 0.5
 

@@ -27,12 +27,12 @@ def node(cpu: str, pods: str, *, ready: str = "True", **spec: Any) -> dict[str, 
 @pytest.mark.parametrize(
     ("nodes", "room"),
     [
-        ([node("2", "110")], 30),
-        ([node("1500m", "110")], 22),
+        ([node("2", "110")], 16),
+        ([node("1500m", "110")], 12),
         ([node("64", "110")], 55),
-        ([node("2", "110"), node("2", "110")], 60),
-        ([node("2", "110"), node("64", "110", taints=[{"key": "master", "effect": "NoSchedule"}])], 30),
-        ([node("2", "110"), node("2", "110", unschedulable=True)], 30),
+        ([node("2", "110"), node("2", "110")], 32),
+        ([node("2", "110"), node("64", "110", taints=[{"key": "master", "effect": "NoSchedule"}])], 16),
+        ([node("2", "110"), node("2", "110", unschedulable=True)], 16),
     ],
 )
 def test_the_room_goes_by_cores_and_by_what_nodes_allocate(nodes: list[dict[str, Any]], room: int) -> None:
