@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.events import Kind
 from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.facts import conditions_of
-from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order
+from ansible_collections.podpatterns.core.plugins.module_utils._lifecycle.instant import Order, from_status
 from ansible_collections.podpatterns.core.plugins.module_utils._pod.container import Role
 from conformance.claims import (
     Claim,
@@ -141,6 +142,25 @@ def _cut_short(life: Life) -> Finding:
     return Finding(answer, f"{wanted}: after {took:.1f} s")
 
 
+def _gone_at_once(life: Life) -> Finding:
+    """The same by the kubelet's clock: from its event on the container to its Pod's being without a sandbox."""
+    wanted = f"main, which wants {WANTED_SECONDS} s, is gone with its Pod's sandbox sooner after it was told"
+    timeline = life.timeline("main")
+    if timeline is None:
+        return Finding(Order.TIE, f"{wanted}: its Pod was not seen")
+    told = next(
+        (one.at for one in timeline.marks if one.kind is Kind.KILLING and one.container == "main"), None
+    )
+    sandbox = timeline.pod.conditions.get("PodReadyToStartContainers")
+    gone = from_status(sandbox.since) if sandbox is not None and not sandbox.true else None
+    if told is None or gone is None:
+        return Finding(Order.TIE, f"{wanted}: that was not seen")
+    took = gone.latest - told.earliest
+    # A sandbox that goes late tells nothing of its containers.
+    answer = Order.YES if took < WANTED_SECONDS else Order.TIE
+    return Finding(answer, f"{wanted}: after {took:.1f} s at most")
+
+
 # --- memory -------------------------------------------------------------------------------------
 
 TINY = {"limits": {"memory": "24Mi"}}
@@ -251,8 +271,8 @@ AREA = Area(
             # Its log and its exit code may go with its Pod; where they are there, they must agree.
             shows=(
                 ends("main", "Failed", "Evicted"),
-                by_any(killed("main"), _cut_short),
-                by_any(says("main", "term"), killed("main"), _cut_short),
+                by_any(killed("main"), _cut_short, _gone_at_once),
+                by_any(says("main", "term"), killed("main"), _cut_short, _gone_at_once),
             ),
             twin=_fills_up(
                 "stores-little", deeds=(Until("it is ready", lambda seen: seen.ready), Evict("stores-little"))

@@ -176,7 +176,16 @@ OTHER_SHIPPED = played("role-logging-other", task("logging", WRITER, path="/var/
 
 NGINX = manifest_of(FILES / "seed" / "init.yml")
 NGINX_ALONE: Manifest = {**NGINX, "spec": {"containers": NGINX["spec"]["containers"]}}
-METRICS = {"metrics": Look("nginx", "curl --silent http://127.0.0.1:9113/metrics")}
+# That both containers run does not say that they are open yet.
+ASKS_FOR_NUMBERS = """
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  told=$(curl --silent http://127.0.0.1:9113/metrics)
+  case $told in *connections_active*) break ;; esac
+  sleep 1
+done
+echo "$told"
+"""
+METRICS = {"metrics": Look("nginx", ASKS_FOR_NUMBERS)}
 COUNTED = played(
     "role-metrics",
     task(
