@@ -16,7 +16,8 @@ WORDS = rf"""
 now() {{ read -r now _ < /proc/uptime; }}
 hundredths() {{ now; hundredths=${{now%.*}}${{now#*.}}; }}
 say() {{ now; echo "@ $now $*"; [ -z "$WILL" ] || echo "@ $now $*" >> "$WILL"; }}
-aloud() {{ out=/proc/1/fd/3; [ -e "$out" ] || out=/proc/1/fd/1; exec > "$out"; }}
+heard() {{ out=/proc/1/fd/3; [ -e "$out" ] || out=/proc/1/fd/1; (: > "$out"); }}
+aloud() {{ within 10 heard; exec > "$out"; }}
 hook_say() {{ (aloud; say "$@"); }}
 tick() {{ now; tock=$now; while now; [ "$now" = "$tock" ]; do :; done; }}
 mark() {{ : > {BOARD}/$1; }}
@@ -55,6 +56,7 @@ tell() {{ event=$1; shift; if told=$("$@" 2>&1); then say "$event" $told; else s
 WILL = "/dev/termination-log"
 
 # While process 1 runs a function that is not to be heard its standard output is elsewhere: hooks speak by another way.
+# A postStart hook may be called while process 1 is still the runtime's, whose files nobody may open: it tries again.
 ALOUD = "exec 3>&1"
 
 # A sidecar stays until it is told to stop; PID 1 gets no signal that it does not ask for.

@@ -103,6 +103,12 @@ class Parts:
         )
         return self.run.together(scenarios + deployments, at_once=AT_ONCE)
 
+    def kind(self) -> bool:
+        """a kind cluster that was killed behind the engine's back is made again"""
+        return self.cluster.up() and self._pytest(
+            "tests of kind", ["tests/kind", "--quiet"], self.cluster.env()
+        )
+
     def core(self) -> bool:
         """the modules on the same cluster: refusals, rights, failures, waits, writes"""
         if not self.cluster.up():
@@ -137,7 +143,7 @@ class Parts:
         return succeeded
 
 
-NAMES = ["lint", "unit", "ends", "sanity", "core", "molecule", "conformance", "mesh"]
+NAMES = ["lint", "unit", "ends", "sanity", "kind", "core", "molecule", "conformance", "mesh"]
 # Building Istio takes as long as all the others together.
 ONLY_BY_NAME = ["mesh"]
 IMAGES_OF_THE_MESH = "python istio-pilot istio-proxyv2 istioctl"

@@ -138,6 +138,7 @@ class Cluster:
                 step.tick()
                 if time.monotonic() > deadline:
                     raise CommandFailed("the API server does not answer", None, "")
+                time.sleep(0.2)  # nobody tells when a server begins to answer
             kubectl.call(
                 "wait",
                 "--for=condition=Ready",
@@ -200,10 +201,12 @@ NODE_LOGS: Mapping[str, str] = {
 
 
 def look(name: str, folder: Folder, engine: Engine | None) -> Found:
+    nodes = engine.containers(name) if engine else {}
     return Found(
-        nodes=engine.containers(name) if engine else {},
+        nodes=nodes,
         recorded=recorded(folder),
         making=folder.making.exists(),
+        lost=tuple(sorted(node for node, up in nodes.items() if up and engine and engine.lost(node))),
     )
 
 

@@ -111,6 +111,13 @@ class Engine:
         rows = (line.split() for line in output.splitlines() if line.strip())
         return {row[0]: row[1].lower() in ("running", "up") for row in rows}
 
+    def lost(self, container: str) -> bool:
+        """Is a container that the engine believes to run without processes? podman is not told when all are killed."""
+        if self.asks("exec", container, "true")[0]:
+            return False
+        known, pid = self.asks("inspect", "--format", "{{.State.Pid}}", container)
+        return known and not Path("/proc", pid.strip()).exists()
+
     def remove_images(self) -> Sequence[str]:
         """Delete every image that this role built, except those in use; the names of the deleted ones."""
         found = self._own_images()

@@ -23,6 +23,7 @@ class Found:
     nodes: Mapping[str, bool]  #: container -> is it running
     recorded: Mapping[str, Any] | None  #: the facts file; written once a cluster is complete
     making: bool  #: a run that began to make it left its mark and did not finish
+    lost: Sequence[str] = ()  #: nodes that the engine believes to run, and whose processes are gone
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def decide(name: str, found: Found, differences: Sequence[str], recreate: bool) 
             "a kind cluster of this name exists that this role did not make; choose another name, "
             "or use it as it is with source 'existing'",
         )
+    if found.lost:
+        return Action(REPLACE, f"the processes of {', '.join(found.lost)} were killed")
     if recreate:
         return Action(REPLACE, "recreate is set")
     if differences:

@@ -92,7 +92,7 @@ def _start(builder: Builder, network: str) -> tuple[str, bool]:
         "inspect", "--format", "{{.State.Running}} {{.Config.Image}}", mirrorplan.CONTAINER
     )
     running = state.split()[:1] == ["true"]
-    if known and not state.strip().endswith(image):
+    if known and (not state.strip().endswith(image) or (running and engine.lost(mirrorplan.CONTAINER))):
         engine.call("rm", "--force", mirrorplan.CONTAINER)
         known = running = False
     if not known:

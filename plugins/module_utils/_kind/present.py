@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Present(Way):
         found = clusters.look(self.options.name, self.folder, engine)
         wanted = self._fingerprint()
         recorded = (found.recorded or {}) if clusters.is_ours(self.folder) else {}
-        found = lifeplan.Found(found.nodes, recorded or None, found.making)
+        found = replace(found, recorded=recorded or None)
         differences = kindconfig.differences(wanted, recorded["made_as"]) if recorded else []
         action = lifeplan.decide(self.options.name, found, differences, self.options.recreate)
         if action.verb in (lifeplan.KEEP, lifeplan.START):

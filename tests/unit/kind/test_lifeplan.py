@@ -31,6 +31,12 @@ FACTS = {"name": "dev"}
         (Found(STOPPED, None, making=True), False, REPLACE, "an earlier run was stopped while making it"),
         (Found(STOPPED, FACTS, making=False), False, START, "dev-control-plane stopped"),
         (Found(UP, FACTS, making=False), True, REPLACE, "recreate is set"),
+        (
+            Found(UP, FACTS, making=False, lost=("dev-control-plane",)),
+            False,
+            REPLACE,
+            "the processes of dev-control-plane were killed",
+        ),
     ],
 )
 def test_a_cluster_is_brought_up_from_any_state(found: Found, recreate: bool, verb: str, reason: str) -> None:
