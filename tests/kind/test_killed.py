@@ -55,7 +55,9 @@ def _kill(container: str, facts: Mapping[str, Any]) -> None:
     pids = _podman(facts, "inspect", "--format", "{{.State.ConmonPid}} {{.State.Pid}}", container).split()
     for pid in map(int, pids):
         os.kill(pid, signal.SIGKILL)
-    await_that(lambda: not any(Path("/proc", pid).exists() for pid in pids), lambda: f"{container} lives: {pids}")
+    await_that(
+        lambda: not any(Path("/proc", pid).exists() for pid in pids), lambda: f"{container} lives: {pids}"
+    )
 
 
 def _play(facts: Mapping[str, Any]) -> str:
