@@ -123,12 +123,16 @@ def pod(name: str, *speakers: Speaker, **spec: Any) -> dict[str, Any]:
     }
 
 
+#: Seconds for the answer to a probe that always answers, however busy its node.
+PROBE_TIMEOUT = 60
+
+
 def probe(*lines: str, **settings: Any) -> dict[str, Any]:
     """An exec probe, once a second, that a busy node has time to run."""
     return {
         "exec": {"command": aside(*lines)},
         "periodSeconds": 1,
-        "timeoutSeconds": 10,
+        "timeoutSeconds": PROBE_TIMEOUT,
         "failureThreshold": 120,
         **settings,
     }

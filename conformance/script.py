@@ -36,7 +36,7 @@ within() {{
 }}
 await() {{ if within "$PATIENCE" marked "$1"; then say saw "$1"; else say missed "$1"; fi; }}
 linger() {{ within "$WINDOW" marked "$1" || :; }}
-fetch() {{ timeout 5 wget -q -O - "$1"; }}
+fetch() {{ timeout 30 wget -q -O - "$1"; }}
 serving() {{ kill -0 "$server" 2> /dev/null; }}
 served() {{ fetch "$1" || ! serving; }}
 serve() {{

@@ -43,6 +43,7 @@ from conformance.course import (
 from conformance.deeds import Deed, Delete, Tell, Until, UntilListed
 from conformance.on_nodes import restart_kubelet
 from conformance.pods import (
+    PROBE_TIMEOUT,
     Scene,
     Speaker,
     app,
@@ -83,7 +84,7 @@ SIDECARS_FORGOTTEN = (KnownBug(141766, ">=1.28,<1.38"),)
 def by_http(path: str, port: int = 8080, **settings: Any) -> dict[str, Any]:
     """A probe by HTTP, once a second."""
     asked = {"httpGet": {"path": path, "port": port}}
-    return {**asked, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 120, **settings}
+    return {**asked, "periodSeconds": 1, "timeoutSeconds": PROBE_TIMEOUT, "failureThreshold": 120, **settings}
 
 
 def restarts(container: str, times: int = 1) -> Until:
@@ -154,7 +155,7 @@ def _asked(**probes: dict[str, Any]) -> tuple[Speaker, ...]:
 
 def by_connection(port: int, **settings: Any) -> dict[str, Any]:
     """A probe by a TCP connection, once a second."""
-    return {"tcpSocket": {"port": port}, "periodSeconds": 1, "timeoutSeconds": 10, **settings}
+    return {"tcpSocket": {"port": port}, "periodSeconds": 1, "timeoutSeconds": PROBE_TIMEOUT, **settings}
 
 
 # Sidecars that are asked in several ways whether they are alive, while the app lingers.
@@ -164,7 +165,7 @@ WELL = scene(
         *_asked(
             command=probe("mark asked", failureThreshold=3),
             http=by_http("/by-http", failureThreshold=3),
-            connection=by_connection(8081, failureThreshold=3, initialDelaySeconds=2),
+            connection=by_connection(8081, failureThreshold=120, initialDelaySeconds=2),
         ),
         app("main", "await asked", "linger never"),
     )

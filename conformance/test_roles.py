@@ -202,7 +202,9 @@ NOT_COUNTED = as_it_stands("nginx-alone", NGINX_ALONE, **METRICS)
 
 # --- a proxy ------------------------------------------------------------------------------------
 
-CALLER = with_main("caller", 'url=$SERVER_URL; [ -z "$url" ] || within "$PATIENCE" answer || :', ASKS)
+CALLER = with_main(
+    "caller", 'if [ -n "$SERVER_URL" ]; then reach got "$SERVER_URL"; else say got nothing; fi'
+)
 PROXIED = played(
     "role-proxy",
     task("deploy", *SERVER),

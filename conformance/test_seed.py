@@ -36,8 +36,8 @@ NATIVE_POD = manifest_of(FILES / "seed" / "native-sidecar.yml")
 
 PROCESS = "cat /proc/1/stat"
 LOOKS = {
-    "page": Look("log-agent", "timeout 5 wget -q -O - http://127.0.0.1:80/"),
-    "nowhere": Look("log-agent", "timeout 5 wget -q -O - http://127.0.0.1:81/"),
+    "page": Look("log-agent", "timeout 30 wget -q -O - http://127.0.0.1:80/"),
+    "nowhere": Look("log-agent", "timeout 30 wget -q -O - http://127.0.0.1:81/"),
     "nginx": Look("nginx", PROCESS),
     "log-agent": Look("log-agent", PROCESS),
 }

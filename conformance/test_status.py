@@ -33,7 +33,20 @@ from conformance.claims import (
 from conformance.course import as_if, backwards, for_good, in_turn, lastly, with_condition, with_container
 from conformance.deeds import Deed, Delete, Patch, Read, Tell, Until, UntilListed
 from conformance.ending import ends, over, settled
-from conformance.pods import Scene, Speaker, app, hook, init, mount, pod, probe, resident, scene, sidecar
+from conformance.pods import (
+    PROBE_TIMEOUT,
+    Scene,
+    Speaker,
+    app,
+    hook,
+    init,
+    mount,
+    pod,
+    probe,
+    resident,
+    scene,
+    sidecar,
+)
 from conformance.registry import (
     CONFORMANCE_TESTS,
     INIT_DOCS,
@@ -195,7 +208,7 @@ STOPPING = scene(
             readinessProbe={
                 "httpGet": {"path": "/open", "port": 8080},
                 "periodSeconds": 1,
-                "timeoutSeconds": 10,
+                "timeoutSeconds": PROBE_TIMEOUT,
                 "failureThreshold": 1,
             },
             lifecycle={"preStop": hook(f"rm {BOARD}/open", "await seen")},
