@@ -341,7 +341,8 @@ def _drained(name: str, helper: Speaker) -> Scene:
     )
 
 
-TOLD = {"at_term": ("mark helper-told",)}
+# It hears that it is to stop from its first word on.
+TOLD = {"at_term": ("mark helper-told",), "startupProbe": probe("marked helper")}
 
 # --- static Pods --------------------------------------------------------------------------------
 

@@ -179,9 +179,9 @@ AREA = Area(
         reads(
             "fkr-multi-containers",
             "Several containers can read one file, each its own key under a name of its own.",
-            app("main", GREET, **GREETING),
+            app("main", GREET, "await greeted", **GREETING),
             app("next", 'say other "$ANY" "${GREETING-unset}"', env=[from_file("ANY", key="OTHER")]),
-            sidecar("helper", 'say greeting "$ANY"', env=[from_file("ANY", key="GREETING")]),
+            sidecar("helper", 'say greeting "$ANY"', "mark greeted", env=[from_file("ANY", key="GREETING")]),
             shows=(
                 says("main", "greeting", "hello"),
                 says("next", "other", "other unset"),

@@ -284,12 +284,13 @@ AREA = Area(
             scene=scene(
                 pod(
                     "listens-late",
-                    sidecar("helper", "await tried", f"serve {SERVER}", "say listening"),
+                    sidecar("helper", "await tried", f"serve {SERVER}", "say listening", "mark listening"),
                     app(
                         "main",
                         f"tell first-try {TRY}",
                         "mark tried",
                         f"reach connected http://{SERVER}/main",
+                        "await listening",
                     ),
                 )
             ),
