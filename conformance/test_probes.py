@@ -244,7 +244,7 @@ def opens(name: str, **fields: Any) -> Scene:
                 livenessProbe=LIVE_ASKED,
                 **fields,
             ),
-            app("main", "await asked"),
+            app("main", "await asked", "await open"),
         )
     )
 

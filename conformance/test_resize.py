@@ -13,7 +13,19 @@ from ansible_collections.podpatterns.core.plugins.module_utils._pod.container im
 from conformance.answers import reads, value_at
 from conformance.claims import Judgement, Life, looks, restarted, says, succeeded, the
 from conformance.deeds import Deed, Patch, Until, UntilListed
-from conformance.pods import RESIZE_OF_INITS, Scene, Speaker, app, init, pod, resident, scene, sidecar, value
+from conformance.pods import (
+    RESIZE_OF_INITS,
+    Scene,
+    Speaker,
+    app,
+    init,
+    pod,
+    probe,
+    resident,
+    scene,
+    sidecar,
+    value,
+)
 from conformance.registry import NODE_TESTS, RESIZE_DOCS, Area, Behaviour, Sign
 from conformance.verdicts import catch, hold
 
@@ -52,7 +64,7 @@ def _given(found: Mapping[str, Any]) -> Any:
 
 
 def resized(name: str, policy: str, *more: Deed) -> Scene:
-    """A Pod whose sidecar is resized, and that is read when its status says so."""
+    """A Pod whose sidecar is resized, and that is read when its status says so; then the sidecar says what it has."""
 
     def given(found: Sequence[Mapping[str, Any]]) -> bool:
         return any(_given(one) == AFTER for one in found)
@@ -60,8 +72,8 @@ def resized(name: str, policy: str, *more: Deed) -> Scene:
     return scene(
         pod(
             name,
-            sidecar("helper", *TELLS, **sized(policy)),
-            resident("main", resources=BEFORE),
+            sidecar("helper", *TELLS, "mark told", **sized(policy)),
+            resident("main", resources=BEFORE, readinessProbe=probe("marked told")),
             restartPolicy="Always",
         ),
         deeds=(
@@ -76,6 +88,7 @@ def resized(name: str, policy: str, *more: Deed) -> Scene:
                 lambda found: json.dumps(found[0]),
                 "pod",
             ),
+            Until("helper has told", the("main", lambda one: one.ready)),
         ),
     )
 
