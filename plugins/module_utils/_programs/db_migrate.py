@@ -296,9 +296,8 @@ def locked(config: dict[str, Any], address: Address, connection: Connection, dea
                 return connection
             reason = lock.holder(connection)
         except (OSError, ServerError) as error:
-            say(f"the session broke while it waited for the lock: {why(error)}")
+            reason = f"the session broke while it waited: {why(error)}"
             connection = connected(address, until)
-            continue
         if reason != said:
             say(f"waits for the lock: {reason}")
             said = reason

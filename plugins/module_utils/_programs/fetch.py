@@ -96,7 +96,11 @@ class Watch:
         for step in (lambda: update(self.config, self.source, self.volume), self._tell):
             try:
                 step()
-            except (Refused, Unavailable) as error:
+            except (
+                Refused,
+                Unavailable,
+                OSError,
+            ) as error:  # OSError: a version that its volume has no room for
                 failed.append(error)
         if failed:
             self._failed(failed[0])

@@ -8,6 +8,7 @@ Part of a program's source (see source.py). Standard library only.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import urllib.request
@@ -24,7 +25,7 @@ def reload(config: dict[str, Any], timeout: float) -> None:
         try:
             with urllib.request.build_opener().open(request, timeout=timeout):
                 say(f"told {without_query(config['url'])}")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise Unavailable(f"POST {without_query(config['url'])}: {error}") from error
         return
     number = signal.Signals[f"SIG{config['signal']}"]

@@ -13,6 +13,7 @@ import base64
 import fnmatch
 import glob
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -260,7 +261,7 @@ class Output:
                 self._post(body)
         except urllib.error.HTTPError as error:
             return f"{self._output['url']} answered {error.code} {error.reason}"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return f"{self._output['url'] or self._output['path']}: {getattr(error, 'reason', None) or error}"
         return None
 

@@ -168,6 +168,13 @@ def test_fluent_bit_drops_no_batch_and_has_time_to_flush() -> None:
     assert whole["pipeline"]["outputs"][0]["retry_limit"] == "no_limits"
 
 
+def test_fluent_bit_keeps_the_query_of_a_url() -> None:
+    """As VictoriaLogs has it, which is told there what is the message."""
+    url = "http://logs:9428/insert/jsonline?_msg_field=message"
+    (output,) = told(shipper="fluent-bit", output={"type": "http", "url": url})["pipeline"]["outputs"]
+    assert output["uri"] == "/insert/jsonline?_msg_field=message"
+
+
 def test_the_collector_queues_in_memory_unless_its_state_outlives_the_pod() -> None:
     """A queue on disk is not sent at shutdown."""
     otlp = {"type": "otlp", "url": "http://collector:4318"}

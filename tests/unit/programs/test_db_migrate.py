@@ -173,6 +173,19 @@ def test_a_lock_that_is_not_freed_in_time_is_told(start: Start, server: Server) 
     assert message.startswith("the lock was not free after 1 s: podpatterns (server process")
 
 
+def test_a_server_without_the_lock_s_function_is_given_up_in_time(start: Start, server: Server) -> None:
+    admin = session(server)
+    admin.query("alter function pg_catalog.pg_try_advisory_lock(bigint) rename to renamed")
+    try:
+        code, output, message = start(**{**ONCE, "lock": {"name": "shop", "timeout": 1}}).end()
+    finally:
+        admin.query("alter function pg_catalog.renamed(bigint) rename to pg_try_advisory_lock")
+        admin.close()
+    assert code == db_migrate.AGAIN
+    assert message.startswith("the lock was not free after 1 s: the session broke while it waited: ")
+    assert output.count("the session broke") < 20
+
+
 def test_a_schema_that_is_there_already_is_left_alone(start: Start, server: Server) -> None:
     assert start(**ONCE).end()[0] == 0
     code, output, _message = start(**ONCE).end()

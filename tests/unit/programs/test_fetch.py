@@ -8,9 +8,11 @@ import hashlib
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -711,6 +713,43 @@ def test_a_named_process_gets_the_signal_and_its_children_do_not(
         finally:
             os.killpg(process.pid, signal.SIGKILL)
     assert "child" not in log.read_text()
+
+
+def test_an_app_that_does_not_speak_http_is_told_again(config: Any, origin: Origin, capsys: Any) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), SaysOk) as app:
+        threading.Thread(target=app.serve_forever, args=(0.01,), daemon=True).start()
+        wanted = config(git(str(origin.bare)), reload={"url": f"http://127.0.0.1:{app.server_address[1]}/"})
+        update(wanted)
+        watching(wanted, told="none").round()
+        app.shutdown()
+    assert "POST http://127.0.0.1" in capsys.readouterr().out
+
+
+class SaysOk(socketserver.StreamRequestHandler):
+    """As Redis would."""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"+OK\r\n")
+
+
+def test_a_version_that_its_volume_has_no_room_for_leaves_the_last_one(
+    config: Any, volume: Path, capsys: Any
+) -> None:
+    """A limit on the size of files stands for a full volume."""
+    body = b"small"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with serving(lambda _path, _headers: (200, body, {})) as url:
+        wanted = config(http({"url": f"{url}/a", "path": "a"}, max_size=100_000))
+        update(wanted)
+        body = b"x" * 50_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        try:
+            watching(wanted).round()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (volume / "a").read_text() == "small"
+    assert "File too large; what was published stays" in capsys.readouterr().out
 
 
 def await_text(path: Path, text: str) -> None:

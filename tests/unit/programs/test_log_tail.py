@@ -29,6 +29,7 @@ class Server:
         self.records: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.refuses = False
+        self.speaks_http = True
         self.asked = 0
         server = self
 
@@ -37,6 +38,9 @@ class Server:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 server.asked += 1
                 server.headers.append(dict(self.headers))
+                if not server.speaks_http:
+                    self.wfile.write(b"+OK\r\n")
+                    return
                 if not server.refuses:
                     server.records += [json.loads(line) for line in body.splitlines()]
                 self.send_response(503 if server.refuses else 200)
@@ -209,6 +213,15 @@ def test_an_output_that_is_away_for_a_while_loses_nothing(logs: Logs, server: Se
         server.refuses = False
         await_that(lambda: len(server.records) == 2, lambda: str(server.records))
     assert server.messages == ["one", "two"]
+
+
+def test_an_output_that_does_not_speak_http_is_asked_again(logs: Logs, server: Server) -> None:
+    server.speaks_http = False
+    logs.write("one")
+    with shipping(logs.config(output=http(server))):
+        await_that(lambda: server.asked >= 2, lambda: f"asked {server.asked} times")
+        server.speaks_http = True
+    assert server.messages == ["one"]
 
 
 def test_an_output_that_comes_back_after_term_gets_the_last_lines(logs: Logs, server: Server) -> None:

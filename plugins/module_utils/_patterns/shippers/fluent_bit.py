@@ -134,8 +134,10 @@ def _address(plan: Plan) -> dict[str, Any]:
         made["logs_uri"] = f"{path}/v1/logs"
     elif output.type == "loki":
         made["uri"] = f"{path}/loki/api/v1/push"
+    elif output.type == "http" and (path or parts.query):
+        made["uri"] = f"{path or '/'}?{parts.query}" if parts.query else path
     elif path:
-        made["path" if output.type == "elasticsearch" else "uri"] = path
+        made["path"] = path
     return made
 
 
