@@ -177,7 +177,7 @@ def _first_time(*lines: str) -> str:
 
 def _scored(name: str, helper: Speaker) -> Scene:
     wanted = {"requests": {"memory": "256Mi"}}
-    return scene(pod(name, helper, app("main", SCORE, resources=wanted)))
+    return scene(pod(name, helper, app("main", SCORE, "await told", resources=wanted)))
 
 
 SCORE = "say score $(cat /proc/self/oom_score_adj)"
@@ -340,9 +340,9 @@ AREA = Area(
             "The kernel is told to kill no sidecar of a Burstable Pod before its apps.",
             source=KEP_753,
             since="1.33",
-            scene=_scored("scored", sidecar("helper", SCORE)),
+            scene=_scored("scored", sidecar("helper", SCORE, "mark told")),
             shows=(_no_worse("helper", "main"),),
-            twin=_scored("scored-as-app", app("helper", SCORE)),
+            twin=_scored("scored-as-app", app("helper", SCORE, "mark told")),
         ),
         Behaviour(
             "oom-app-does-not-kill-sidecar",

@@ -128,8 +128,9 @@ SICK_SIDECAR = scene(
         "sick-sidecar",
         sidecar(
             "helper",
-            "! marked sick || mark cured",
-            livenessProbe=probe("! marked sick || marked cured", failureThreshold=1),
+            "! marked told || mark cured",
+            at_term=("mark told",),
+            livenessProbe=probe("! marked sick || marked told", failureThreshold=1),
         ),
         app("main", "await helper", "mark sick", "await cured"),
     )
@@ -203,12 +204,15 @@ ANSWERS_IN_TIME = scene(
     deeds=(Until("main is done", the("main", lambda one: one.succeeded)),),
 )
 
-# What is told to stop in its first life stays until it is released; where its probe gives it a second it is killed.
+# What is told to stop in its first life stays until it is released; where its probe gives it a second it is killed. It
+# hears of that before it can be told; its second life is not asked how it is before it says that it is there.
 STUBBORN = (
     "trap 'say term; mark termed; await release; say end; exit 0' TERM",
     "! marked been || mark second-life",
+    "await asked",
     "mark been",
 )
+IN_ITS_LIFE = probe("{ marked second-life || ! marked been; } && mark asked")
 
 
 def stubborn(name: str, *lines: str, **settings: Any) -> Scene:
@@ -217,7 +221,10 @@ def stubborn(name: str, *lines: str, **settings: Any) -> Scene:
         pod(
             name,
             sidecar(
-                "helper", *STUBBORN, livenessProbe=probe("marked second-life", failureThreshold=1, **settings)
+                "helper",
+                *STUBBORN,
+                startupProbe=IN_ITS_LIFE,
+                livenessProbe=probe("marked second-life || ! marked been", failureThreshold=1, **settings),
             ),
             app("main", *lines),
             terminationGracePeriodSeconds=300,
